@@ -1,0 +1,176 @@
+"""An embedded PostgreSQL 18 with pgvector, on a Unix socket alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from recsys.services.account import Account
+from recsys.services.binaries import SHARED_DIR, make_shared_dir
+from recsys.services.errors import ServiceError
+from recsys.services.paths import ServicePaths
+from recsys.services.processes import spawn, stop, wait_until
+
+START_TIMEOUT = 120.0  # seconds: recovery after a crash replays the log first
+TUNING = {
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "work_mem": "16MB",
+    "maintenance_work_mem": "256MB",
+    "max_wal_size": "2GB",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "log_min_messages": "warning",
+    "timezone": "UTC",
+}
+# For tests: a power cut may take everything, so nothing waits for the disk.
+EPHEMERAL = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "128MB",
+    "autovacuum_naptime": "10min",
+}
+
+
+class EmbeddedPostgres:
+    """One server over `paths.postgres_dir`. `start` and `stop` may be repeated."""
+
+    name = "postgres"
+
+    def __init__(self, paths: ServicePaths, programs: Path, account: Account, *, durable: bool = True) -> None:
+        self.paths = paths
+        self.programs = programs
+        self.account = account
+        self.durable = durable
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Create the cluster if there is none, start the server, and return when it answers."""
+        self._place_directory()
+        self._end_leftover()
+        if not (self.paths.postgres_dir / "PG_VERSION").exists():
+            self._create_cluster()
+        with (self.paths.log_dir / "postgres.log").open("ab") as log:
+            self.process = spawn(
+                [self.programs / "postgres", "-D", self.paths.postgres_dir.resolve(), *self._options()],
+                # SIGINT: shut down now, but leave a clean data directory. SIGQUIT: just end.
+                death_signal=signal.SIGINT if self.durable else signal.SIGQUIT,
+                user=self.account.uid,
+                group=self.account.gid,
+                output=log,
+            )
+        if not wait_until(self._answers, timeout=START_TIMEOUT):
+            self.stop()
+            raise ServiceError(f"PostgreSQL did not answer within {START_TIMEOUT:.0f} s; see {log.name}")
+        self._create_database()
+
+    def stop(self) -> None:
+        """Close all connections and shut down cleanly."""
+        if self.process is not None:
+            stop(self.process, signal.SIGINT if self.durable else signal.SIGQUIT, signal.SIGQUIT, timeout=30)
+
+    def _place_directory(self) -> None:
+        """Where the service account cannot reach the data directory, keep the cluster elsewhere and link to it."""
+        directory = self.paths.postgres_dir
+        if directory.is_symlink() or directory.exists():
+            return
+        if self.account.can_run(self.programs / "postgres", self.paths.data_dir):
+            return
+        make_shared_dir()
+        elsewhere = Path(tempfile.mkdtemp(prefix="data-", dir=SHARED_DIR))
+        elsewhere.chmod(0o711)
+        directory.symlink_to(elsewhere / "postgres")
+
+    def _create_cluster(self) -> None:
+        """Run initdb beside the final place and rename, so that an interrupted one leaves nothing that looks whole."""
+        final = Path(os.path.realpath(self.paths.postgres_dir))
+        scratch = final.with_name("postgres.new")
+        for stale in (scratch, final):
+            shutil.rmtree(stale, ignore_errors=True)
+        try:
+            scratch.mkdir()
+        except FileNotFoundError as error:
+            raise ServiceError(
+                f"{self.paths.postgres_dir} links to {final}, which is gone. Remove the link to begin with an empty database."
+            ) from error
+        self.account.own(scratch)
+        command = [self.programs / "initdb", "-D", scratch, "-U", "tributary", "--auth=trust", "--encoding=UTF8"]
+        command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-locale", "--no-instructions"]
+        result = subprocess.run(
+            [*command, *([] if self.durable else ["--no-sync"])],
+            cwd="/",
+            user=self.account.uid,
+            group=self.account.gid,
+            extra_groups=[] if self.account.uid is not None else None,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        if result.returncode:
+            raise ServiceError(f"initdb failed: {result.stderr.strip() or result.stdout.strip()}")
+        scratch.rename(final)
+
+    def _end_leftover(self) -> None:
+        """End a server that an earlier, killed supervisor left over this directory (its own end may still be under way)."""
+        try:
+            pid = int((self.paths.postgres_dir / "postmaster.pid").read_text().split("\n", 1)[0])
+            leftover = psutil.Process(pid)
+            ours = leftover.name() == "postgres" and str(self.paths.postgres_dir.resolve()) in leftover.cmdline()
+        except (FileNotFoundError, ValueError, psutil.Error):
+            return
+        for signum in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL) if ours else ():
+            try:
+                leftover.send_signal(signum)
+                leftover.wait(20)
+            except psutil.TimeoutExpired:
+                continue
+            except psutil.NoSuchProcess:
+                break
+
+    def _options(self) -> list[str]:
+        settings = {
+            **TUNING,
+            **({} if self.durable else EPHEMERAL),
+            "listen_addresses": "",
+            "unix_socket_directories": str(self.paths.run_dir),
+            "unix_socket_permissions": "0700",
+            "dynamic_shared_memory_type": _shared_memory_type(),
+        }
+        return [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise ServiceError(
+                f"PostgreSQL ended at once with exit code {self.process.returncode}; see {self.paths.log_dir / 'postgres.log'}"
+            )
+        try:
+            self._connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(self.paths.postgres_url("postgres"), autocommit=True, connect_timeout=5)
+
+    def _create_database(self) -> None:
+        with self._connect() as connection:
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'tributary'").fetchone():
+                connection.execute("CREATE DATABASE tributary")
+
+
+def _shared_memory_type() -> str:
+    """Containers often have 64 MB of /dev/shm, too little for building an index in parallel; files have no such limit."""
+    try:
+        stats = os.statvfs("/dev/shm")  # noqa: S108: asked for its size only
+    except OSError:
+        return "posix"
+    return "posix" if stats.f_frsize * stats.f_blocks >= 512 * 1024 * 1024 else "mmap"

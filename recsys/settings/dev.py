@@ -1,0 +1,3 @@
+"""`manage.py up` on one machine: embedded services, plain HTTP on localhost."""
+
+from recsys.settings.base import *  # noqa: F403

@@ -1,0 +1,84 @@
+"""One embedded PostgreSQL and Valkey for the whole test run; each xdist worker has its own database and Valkey numbers."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings
+
+from recsys.services.embedded import EmbeddedServices
+from recsys.services.valkey import DATABASES
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start the services before the first worker is, and stop them after the last has ended, however the run ends."""
+    config = session.config
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    if (config.getoption("numprocesses", 0) or 0) > DATABASES // 2 - 1:
+        raise pytest.UsageError(
+            f"At most {DATABASES // 2 - 1} workers: each has two of Valkey's {DATABASES} databases."
+        )
+    directory = Path(os.environ["TRIBUTARY_TEST_DIR"])
+    _remove_abandoned(directory.parent)
+    services = EmbeddedServices(directory, durable=False)
+    services.start()
+    config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
+    config.add_cleanup(services.stop)  # the last added is called first
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove the directories of runs that were killed: nobody holds their lock."""
+    for lock in parent.glob("tributary-test-*/lock"):
+        try:
+            with lock.open() as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(lock.parent, ignore_errors=True)
+        except OSError:
+            continue
+
+
+@pytest.fixture(scope="session")
+def _valkey_clients() -> Iterator[list[redis.Redis]]:
+    broker = settings.CELERY_BROKER_URL.replace("redis+socket", "unix").replace("virtual_host", "db")
+    clients = [redis.Redis.from_url(url) for url in (settings.REDIS_URL, broker)]
+    yield clients
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture(autouse=True)
+def _empty_valkey(_valkey_clients: list[redis.Redis]) -> None:
+    """Every test begins with an empty Valkey, as every test begins with its own transaction."""
+    for client in _valkey_clients:
+        client.flushdb()
+
+
+@pytest.fixture
+def valkey(_valkey_clients: list[redis.Redis]) -> redis.Redis:
+    """A client of this test's own Valkey database, which is empty."""
+    return _valkey_clients[0]
+
+
+@pytest.fixture
+def process_env(db: None) -> dict[str, str]:
+    """The environment in which a real process (`manage.py relay`, say) works on this test's database and Valkey.
+
+    Such a process sees what is committed, so the test needs `django_db(transaction=True)`.
+    """
+    paths_query = f"?host={settings.DATABASES['default']['HOST']}"
+    name = settings.DATABASES["default"]["NAME"]
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
+    return inherited | {
+        "DJANGO_SETTINGS_MODULE": "recsys.settings.dev",
+        "DATABASE_URL": f"postgres://tributary@/{name}{paths_query}",
+        "REDIS_URL": settings.REDIS_URL,
+        "CELERY_BROKER_URL": settings.CELERY_BROKER_URL,
+    }
