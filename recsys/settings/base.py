@@ -1,4 +1,4 @@
-"""Settings that hold everywhere. What differs by place comes from the environment (see `environment.py` and docs/running.md)."""
+"""Settings that hold everywhere. What differs by place comes from the environment (`environment.py`, docs/running.md)."""
 
 from pathlib import Path
 from typing import Any
@@ -117,9 +117,9 @@ LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = env.str("ACCOUNT_EMAIL_VERIFICATION", default="none")
+ACCOUNT_EMAIL_VERIFICATION = env.text("ACCOUNT_EMAIL_VERIFICATION", default="none")
 ACCOUNT_FORMS = {"signup": "recsys.accounts.forms.SignupForm"}
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+EMAIL_BACKEND = env.text("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -21,7 +21,7 @@ class Environment:
         self.data_dir = Path(os.environ.get("TRIBUTARY_DATA_DIR", ".data")).resolve()
         self.embedded = ServicePaths(self.data_dir)
 
-    def str(self, name: str, default: str | None = None) -> str:
+    def text(self, name: str, default: str | None = None) -> str:
         """The text of variable `name`; ImproperlyConfigured where it is missing and has no default."""
         value = os.environ.get(name) or default
         if value is None:
@@ -35,7 +35,7 @@ class Environment:
 
     def database(self) -> dict[str, Any]:
         """The `DATABASES` entry for `DATABASE_URL`, or the embedded PostgreSQL's."""
-        url = self.str("DATABASE_URL", default=self.embedded.database_url)
+        url = self.text("DATABASE_URL", default=self.embedded.database_url)
         config: dict[str, Any] = self._env.db_url_config(url)
         config["CONN_MAX_AGE"] = 0
         # The only way to write a socket's directory that libpq understands too; Django's own tools look at HOST.
@@ -43,11 +43,11 @@ class Environment:
         return config
 
     def redis_url(self) -> str:
-        return self.str("REDIS_URL", default=self.embedded.redis_url)
+        return self.text("REDIS_URL", default=self.embedded.redis_url)
 
     def broker_url(self) -> str:
         """`CELERY_BROKER_URL`; where only `REDIS_URL` is given, its database beside the caches' one."""
-        return self.str("CELERY_BROKER_URL", default=os.environ.get("REDIS_URL") or self.embedded.broker_url)
+        return self.text("CELERY_BROKER_URL", default=os.environ.get("REDIS_URL") or self.embedded.broker_url)
 
     def secret_key(self) -> str:
         """`SECRET_KEY`, or one made once and kept in the data directory."""

@@ -3,7 +3,7 @@
 from recsys.settings.base import *  # noqa: F403
 from recsys.settings.base import env
 
-SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEY = env.text("SECRET_KEY")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 SECURE_SSL_REDIRECT = True
 SECURE_HSTS_SECONDS = 31_536_000

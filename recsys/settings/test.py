@@ -1,7 +1,7 @@
 """The tests: embedded services of their own, which tests/conftest.py starts, and cheap password hashes.
 
-The addresses follow from the name of a directory, so they are known before anything runs. The first process to load this
-(the test run, not its xdist workers) chooses the name and hands it on in the environment.
+The addresses follow from the name of a directory, so they are known before anything runs. The first process to load
+this (the test run, not its xdist workers) chooses the name and hands it on in the environment.
 """
 
 import os
@@ -12,12 +12,13 @@ from recsys.services.paths import ServicePaths
 
 _directory = os.environ.setdefault(
     "TRIBUTARY_TEST_DIR",
-    f"/tmp/tributary-test-{os.getpid()}-{secrets.token_hex(4)}",  # noqa: S108: made by one process alone
+    f"/tmp/tributary-test-{os.getpid()}-{secrets.token_hex(4)}",  # noqa: S108
 )
 _paths = ServicePaths(Path(_directory))
 _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
-# Never the services that the developer's own environment may name. pytest-django adds the worker to the database's name.
+# Never the services that the developer's own environment may name. pytest-django adds the worker to the
+# database's name.
 os.environ["TRIBUTARY_DATA_DIR"] = _directory
 os.environ["DATABASE_URL"] = _paths.database_url
 os.environ["REDIS_URL"] = _paths.valkey_url(2 + 2 * _worker)

@@ -1,0 +1,44 @@
+"""Triggers that keep derived columns of the social graph exact, whoever writes the edges."""
+
+from __future__ import annotations
+
+import pgtrigger
+
+
+def count_followers() -> list[pgtrigger.Trigger]:
+    """Statement-level triggers on `Follow` that keep `AuthorStats.follower_count`.
+
+    Authors are updated in the order of their id, so that two transactions cannot wait for each other in a circle.
+    """
+    return [
+        pgtrigger.Trigger(
+            name="count_followers_insert",
+            level=pgtrigger.Statement,
+            when=pgtrigger.After,
+            operation=pgtrigger.Insert,
+            referencing=pgtrigger.Referencing(new="new_rows"),
+            func="""
+                INSERT INTO feeds_authorstats (author_id, follower_count, is_celebrity)
+                SELECT followee_id, count(*), false FROM new_rows GROUP BY followee_id ORDER BY followee_id
+                ON CONFLICT (author_id) DO UPDATE SET follower_count = feeds_authorstats.follower_count + excluded.follower_count;
+                RETURN NULL;
+            """,
+        ),
+        pgtrigger.Trigger(
+            name="count_followers_delete",
+            level=pgtrigger.Statement,
+            when=pgtrigger.After,
+            operation=pgtrigger.Delete,
+            referencing=pgtrigger.Referencing(old="old_rows"),
+            func="""
+                WITH gone AS (SELECT followee_id, count(*) AS n FROM old_rows GROUP BY followee_id),
+                locked AS (
+                    SELECT author_id FROM feeds_authorstats WHERE author_id IN (SELECT followee_id FROM gone)
+                    ORDER BY author_id FOR UPDATE
+                )
+                UPDATE feeds_authorstats s SET follower_count = s.follower_count - gone.n
+                FROM gone JOIN locked ON locked.author_id = gone.followee_id WHERE s.author_id = gone.followee_id;
+                RETURN NULL;
+            """,
+        ),
+    ]

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.urls import reverse
+
+
+class User(AbstractUser):
+    """A person who reads, posts and is recommended to. Partners know them by `external_id`."""
+
+    external_id = models.CharField(max_length=128, unique=True, null=True, blank=True)
+    display_name = models.CharField(max_length=80, blank=True)
+    bio = models.CharField(max_length=280, blank=True)
+    region = models.CharField(max_length=16, blank=True, help_text="Region code such as GB or US-CA; empty means unknown.")
+
+    class Meta(AbstractUser.Meta):
+        db_table = "accounts_user"
+
+    @property
+    def name(self) -> str:
+        """What pages show: the display name, else the username."""
+        return self.display_name or self.username
+
+    def get_absolute_url(self) -> str:
+        return reverse("profile", args=[self.username])

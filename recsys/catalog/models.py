@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models.functions import Now
+from django.urls import reverse
+from pgvector.django import HalfVectorField, HnswIndex
+
+from recsys.outbox.capture import capture
+
+CONTENT_DIMENSIONS = 128
+
+
+class Item(models.Model):
+    """Anything that can be recommended: a film, a product, a track, or a post (which `feeds.Post` extends one-to-one)."""
+
+    external_id = models.CharField(max_length=128, unique=True, null=True, blank=True)
+    kind = models.CharField(max_length=32, default="item", help_text="film, product, post, track, …")
+    title = models.CharField(max_length=300)
+    description = models.TextField(blank=True, max_length=10_000)
+    category = models.CharField(max_length=100, blank=True)
+    tags = ArrayField(models.CharField(max_length=100), default=list, blank=True, size=50)
+    regions = ArrayField(
+        models.CharField(max_length=16), default=list, blank=True, size=50, help_text="Where it may be shown; empty: everywhere."
+    )
+    url = models.URLField(max_length=1000, blank=True)
+    image_url = models.URLField(max_length=1000, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    is_available = models.BooleanField(default=True, help_text="Unavailable items are never recommended.")
+    published_at = models.DateTimeField(db_default=Now())
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["kind", "-published_at"], name="item_kind_published"),
+            GinIndex(fields=["tags"], name="item_tags"),
+        ]
+        triggers = capture(topic="catalog.item", update_of=["title", "description", "category", "tags", "is_available", "kind"])
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("item", args=[self.pk])
+
+
+class ContentVector(models.Model):
+    """An item's place in the content space (unit length, cosine by inner product), made from its words by the text model."""
+
+    item = models.OneToOneField(Item, primary_key=True, on_delete=models.CASCADE, related_name="content_vector")
+    vector = HalfVectorField(dimensions=CONTENT_DIMENSIONS)
+    model_version = models.BigIntegerField()
+
+    class Meta:
+        indexes = [
+            HnswIndex(fields=["vector"], name="content_vector_hnsw", m=16, ef_construction=64, opclasses=["halfvec_ip_ops"]),
+        ]

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class RecommendConfig(AppConfig):
+    name = "recsys.recommend"
+    label = "recommend"
+    verbose_name = "Recommendations"
+    default_auto_field = "django.db.models.BigAutoField"
