@@ -1,4 +1,4 @@
-"""One embedded PostgreSQL and Valkey for the whole test run; each xdist worker has its own database and Valkey numbers."""
+"""One embedded PostgreSQL and Valkey for the whole test run; each xdist worker has databases of its own in both."""
 
 from __future__ import annotations
 

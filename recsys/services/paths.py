@@ -11,7 +11,8 @@ from pathlib import Path
 class ServicePaths:
     """Paths and addresses of the embedded services that belong to one data directory.
 
-    Sockets live under a short hashed path: the kernel limits a socket's path to 104-108 bytes, and a data directory may lie deep.
+    Sockets live under a short hashed path: the kernel limits a socket's path to 104-108 bytes, and a data
+    directory may lie deep.
     """
 
     data_dir: Path
@@ -19,7 +20,8 @@ class ServicePaths:
     @property
     def run_dir(self) -> Path:
         digest = hashlib.sha256(str(self.data_dir.resolve()).encode()).hexdigest()[:12]
-        return Path("/tmp") / f"tributary-{digest}"  # noqa: S108: created with mode 0700, its owner is checked (runtime.py)
+        # Created with mode 0700, and its owner is checked, before anything is put there (embedded.py).
+        return Path("/tmp") / f"tributary-{digest}"  # noqa: S108
 
     @property
     def lock_file(self) -> Path:

@@ -99,13 +99,15 @@ class EmbeddedPostgres:
             scratch.mkdir()
         except FileNotFoundError as error:
             raise ServiceError(
-                f"{self.paths.postgres_dir} links to {final}, which is gone. Remove the link to begin with an empty database."
+                f"{self.paths.postgres_dir} links to {final}, which is gone. "
+                "Remove the link to begin with an empty database."
             ) from error
         self.account.own(scratch)
-        command = [self.programs / "initdb", "-D", scratch, "-U", "tributary", "--auth=trust", "--encoding=UTF8"]
-        command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-locale", "--no-instructions"]
+        command: list[str | Path] = [self.programs / "initdb", "-D", scratch, "-U", "tributary", "--auth=trust"]
+        command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-locale"]
+        command += ["--no-instructions"] if self.durable else ["--no-instructions", "--no-sync"]
         result = subprocess.run(
-            [*command, *([] if self.durable else ["--no-sync"])],
+            command,
             cwd="/",
             user=self.account.uid,
             group=self.account.gid,
@@ -119,7 +121,7 @@ class EmbeddedPostgres:
         scratch.rename(final)
 
     def _end_leftover(self) -> None:
-        """End a server that an earlier, killed supervisor left over this directory (its own end may still be under way)."""
+        """End a server that an earlier, killed supervisor left over this directory (it may still be shutting down)."""
         try:
             pid = int((self.paths.postgres_dir / "postmaster.pid").read_text().split("\n", 1)[0])
             leftover = psutil.Process(pid)
@@ -150,7 +152,8 @@ class EmbeddedPostgres:
         assert self.process is not None
         if self.process.poll() is not None:
             raise ServiceError(
-                f"PostgreSQL ended at once with exit code {self.process.returncode}; see {self.paths.log_dir / 'postgres.log'}"
+                f"PostgreSQL ended at once with exit code {self.process.returncode}; "
+                f"see {self.paths.log_dir / 'postgres.log'}"
             )
         try:
             self._connect().close()
@@ -168,9 +171,9 @@ class EmbeddedPostgres:
 
 
 def _shared_memory_type() -> str:
-    """Containers often have 64 MB of /dev/shm, too little for building an index in parallel; files have no such limit."""
+    """Containers often have 64 MB of /dev/shm, too little for building an index in parallel; files know no limit."""
     try:
-        stats = os.statvfs("/dev/shm")  # noqa: S108: asked for its size only
+        stats = os.statvfs("/dev/shm")  # noqa: S108
     except OSError:
         return "posix"
     return "posix" if stats.f_frsize * stats.f_blocks >= 512 * 1024 * 1024 else "mmap"

@@ -69,7 +69,7 @@ def spawn(
 
 
 def stop(process: subprocess.Popen[bytes], *signals: int, timeout: float) -> None:
-    """Send each of `signals` in turn until the process has ended, waiting `timeout` seconds after each; then SIGKILL its group."""
+    """Send each of `signals` until the process has ended, `timeout` seconds for each; then SIGKILL its group."""
     for signum in signals:
         if process.poll() is not None:
             break

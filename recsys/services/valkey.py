@@ -74,7 +74,8 @@ class EmbeddedValkey:
         assert self.process is not None
         if self.process.poll() is not None:
             raise ServiceError(
-                f"Valkey ended at once with exit code {self.process.returncode}; see {self.paths.log_dir / 'valkey.log'}"
+                f"Valkey ended at once with exit code {self.process.returncode}; "
+                f"see {self.paths.log_dir / 'valkey.log'}"
             )
         with (
             redis.Redis.from_url(self.paths.redis_url, socket_timeout=1) as client,

@@ -1,4 +1,4 @@
-"""Settings that hold everywhere. What differs by place comes from the environment (`environment.py`, docs/running.md)."""
+"""Settings that hold everywhere. What differs by place comes from the environment (environment.py, docs/running.md)."""
 
 from pathlib import Path
 from typing import Any
