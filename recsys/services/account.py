@@ -6,6 +6,7 @@ import os
 import pwd
 import subprocess
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from recsys.services.errors import ServiceError
@@ -20,19 +21,20 @@ class Account:
     uid: int | None = None
     gid: int | None = None
 
-    def can_run(self, command: Path, cwd: Path) -> bool:
-        """Whether this account may execute `command` and enter `cwd` (a directory further up may be closed to it)."""
+    def can_run(self, program: Path, directory: Path) -> bool:
+        """Whether this account may execute `program` and enter `directory` (one further up may be closed to it)."""
         try:
             subprocess.run(
-                [command, "--version"],
-                cwd=cwd,
+                [program, "--version"],
                 user=self.uid,
                 group=self.gid,
                 extra_groups=[] if self.uid is not None else None,
+                # Not `cwd`, which is entered before the account changes.
+                preexec_fn=partial(os.chdir, directory),
                 stdout=subprocess.DEVNULL,
                 check=True,
             )
-        except (PermissionError, subprocess.CalledProcessError):
+        except (PermissionError, subprocess.SubprocessError):
             return False
         return True
 
