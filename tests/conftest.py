@@ -7,10 +7,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 from django.conf import settings
+from django.db.backends.postgresql.operations import DatabaseOperations
 
 from recsys.services.embedded import EmbeddedServices
 from recsys.services.valkey import DATABASES
@@ -43,6 +45,19 @@ def _remove_abandoned(parent: Path) -> None:
                 shutil.rmtree(lock.parent, ignore_errors=True)
         except OSError:
             continue
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_into_unmanaged_tables() -> Iterator[None]:
+    """Between transactional tests Django truncates its managed tables alone, to which a partitioned one refers."""
+
+    def cascading(self: DatabaseOperations, style: Any, tables: Any, **options: Any) -> list[str]:
+        return flush(self, style, tables, **(options | {"allow_cascade": True}))
+
+    flush = DatabaseOperations.sql_flush
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", cascading)
+        yield
 
 
 @pytest.fixture(scope="session")

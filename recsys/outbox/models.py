@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Now, NullIf
 
 
 class OutboxRow(models.Model):
@@ -21,6 +21,15 @@ class OutboxRow(models.Model):
     leased_until = models.DateTimeField(db_default=Now())
     parked_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True, db_default="")
+    # The database fills it in, so that the capture triggers need not know of it (see correlation.py).
+    request_id = models.TextField(
+        null=True,
+        blank=True,
+        db_default=NullIf(
+            models.Func(models.Value("tributary.request_id"), models.Value(True), function="current_setting"),
+            models.Value(""),
+        ),
+    )
 
     class Meta:
         db_table = "outbox"
