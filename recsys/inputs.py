@@ -18,9 +18,7 @@ class InputError(ValueError):
 
     def __init__(self, errors: Iterable[FieldError]) -> None:
         self.errors = list(errors)
-        super().__init__(
-            "; ".join(f"{error.field}: {error.message}" if error.field else error.message for error in self.errors)
-        )
+        super().__init__("; ".join(f"{field}: {message}" if field else message for field, message in self.errors))
 
 
 def text_fault(value: Any, *, longest: int, required: bool = False) -> str | None:

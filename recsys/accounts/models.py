@@ -11,7 +11,9 @@ class User(AbstractUser):
     external_id = models.CharField(max_length=128, unique=True, null=True, blank=True)
     display_name = models.CharField(max_length=80, blank=True)
     bio = models.CharField(max_length=280, blank=True)
-    region = models.CharField(max_length=16, blank=True, help_text="Region code such as GB or US-CA; empty means unknown.")
+    region = models.CharField(
+        max_length=16, blank=True, help_text="Region code such as GB or US-CA; empty means unknown."
+    )
 
     class Meta(AbstractUser.Meta):
         db_table = "accounts_user"

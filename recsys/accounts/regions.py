@@ -71,15 +71,11 @@ def normalise_region(text: str) -> str:
         return _CODES.get(text.casefold(), "")
     country, _, subdivision = text.upper().replace("_", "-").partition("-")
     if country not in COUNTRIES:
-        raise ValueError(
-            "Unknown region. Give a country code such as GB, with a subdivision if you like, such as US-CA."
-        )
+        raise ValueError("Unknown region. Give a country, such as GB, or one with a subdivision, such as US-CA.")
     if not subdivision and len(text) == 2:
         return country
     if not _SUBDIVISION.fullmatch(subdivision):
-        raise ValueError(
-            f"Unknown part of {COUNTRIES[country]}. A subdivision has one to three letters or digits: US-CA."
-        )
+        raise ValueError(f"Unknown part of {COUNTRIES[country]}. A subdivision is one to three letters or digits.")
     return f"{country}-{subdivision}"
 
 

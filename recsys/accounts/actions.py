@@ -1,0 +1,182 @@
+"""Writes about people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.contrib.auth.hashers import make_password
+from django.db import connection, transaction
+
+from recsys.accounts.models import User
+from recsys.accounts.regions import normalise_region
+from recsys.accounts.usernames import LONGEST, derive_username, username_fault
+from recsys.inputs import FieldError, InputError, text_fault
+
+CHUNK = 1000
+LIMITS = {"external_id": 128, "username": LONGEST, "display_name": 80, "bio": 280, "region": 64}
+INSERT = """
+    INSERT INTO accounts_user (external_id, username, display_name, bio, region, password, first_name, last_name, email,
+                               is_superuser, is_staff, is_active, date_joined)
+    SELECT external_id, username, display_name, bio, region, password, '', '', '', false, false, true, now()
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+        AS new (external_id, username, display_name, bio, region, password)
+    ON CONFLICT DO NOTHING
+    RETURNING external_id
+"""
+UPDATABLE = ("username", "display_name", "bio", "region")
+
+
+@dataclass(frozen=True, slots=True)
+class UserInput:
+    """A person as a partner or an import describes them, checked. None leaves what is stored as it is."""
+
+    external_id: str
+    username: str | None = None
+    display_name: str | None = None
+    bio: str | None = None
+    region: str | None = None
+
+
+class UpsertResult(NamedTuple):
+    """How many rows were new, changed, and already as given."""
+
+    created: int
+    updated: int
+    unchanged: int
+
+
+def check_user(data: Mapping[str, Any]) -> UserInput:
+    """Check what a partner sent; raises InputError with every fault."""
+    errors = [FieldError(name, f"Unknown field; known are {', '.join(LIMITS)}.") for name in data if name not in LIMITS]
+    for name, longest in LIMITS.items():
+        required = name == "external_id"
+        if not required and data.get(name) is None:
+            continue
+        if fault := text_fault(data.get(name, ""), longest=longest, required=required):
+            errors.append(FieldError(name, fault))
+    if errors:
+        raise InputError(errors)
+    return _checked(data)
+
+
+def _checked(data: Mapping[str, Any]) -> UserInput:
+    values = {name: data[name].strip() for name in LIMITS if data.get(name) is not None}
+    errors = []
+    if "username" in values:
+        values["username"] = values["username"].lower()
+        if fault := username_fault(values["username"]):
+            errors.append(FieldError("username", fault))
+    try:
+        if "region" in values:
+            values["region"] = normalise_region(values["region"])
+    except ValueError as error:
+        errors.append(FieldError("region", str(error)))
+    if errors:
+        raise InputError(errors)
+    return UserInput(**values)
+
+
+def do_upsert_users(*, rows: Sequence[UserInput]) -> UpsertResult:
+    """Create the users that are not known yet by their external id, and bring the others to what is given.
+
+    All or nothing. A repetition changes nothing; of two rows about one person the later one wins. Raises InputError where
+    a username is somebody else's.
+    """
+    latest = {row.external_id: row for row in rows}
+    wanted = [
+        latest[external_id] for external_id in sorted(latest)
+    ]  # one order for all, so that batches cannot deadlock
+    total = UpsertResult(0, 0, 0)
+    with transaction.atomic():
+        for start in range(0, len(wanted), CHUNK):
+            result = _upsert_chunk(wanted[start : start + CHUNK])
+            total = UpsertResult(*(a + b for a, b in zip(total, result, strict=True)))
+    return total
+
+
+def _upsert_chunk(rows: Sequence[UserInput]) -> UpsertResult:
+    known = _lock(rows)
+    created = _create([row for row in rows if row.external_id not in known])
+    known |= _lock([row for row in rows if row.external_id not in known and row.external_id not in created])
+    existing = [row for row in rows if row.external_id not in created]
+    if lost := [row for row in existing if row.external_id not in known]:
+        raise InputError(_taken(str(row.username), row.external_id) for row in lost)
+    changed = [known[row.external_id] for row in existing if _apply(known[row.external_id], row)]
+    _refuse_taken(changed)
+    User.objects.bulk_update(changed, UPDATABLE)
+    return UpsertResult(len(created), len(changed), len(existing) - len(changed))
+
+
+def _lock(rows: Sequence[UserInput]) -> dict[str, User]:
+    users = (
+        User.objects.select_for_update()
+        .order_by("external_id")
+        .filter(external_id__in=[row.external_id for row in rows])
+    )
+    return {str(user.external_id): user for user in users}
+
+
+def _apply(user: User, row: UserInput) -> bool:
+    """Bring `user` to `row`; return whether anything changed."""
+    before = [getattr(user, name) for name in UPDATABLE]
+    for name in UPDATABLE:
+        if (value := getattr(row, name)) is not None:
+            setattr(user, name, value)
+    return before != [getattr(user, name) for name in UPDATABLE]
+
+
+def _taken(username: str, external_id: str | None) -> FieldError:
+    return FieldError("username", f"“{username}” for {external_id} is somebody else's.")
+
+
+def _refuse_taken(users: Sequence[User]) -> None:
+    owners = dict(User.objects.filter(username__in=[user.username for user in users]).values_list("username", "pk"))
+    taken = [user for user in users if owners.get(user.username, user.pk) != user.pk]
+    if taken:
+        raise InputError(_taken(user.username, user.external_id) for user in taken)
+
+
+def _create(rows: Sequence[UserInput]) -> set[str]:
+    """Insert those who are still unknown, and return their external ids."""
+    if not rows:
+        return set()
+    usernames = _choose_usernames(rows)
+    columns = [
+        [row.external_id for row in rows],
+        [usernames[row.external_id] for row in rows],
+        [row.display_name or "" for row in rows],
+        [row.bio or "" for row in rows],
+        [row.region or "" for row in rows],
+        [make_password(None) for _ in rows],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, columns)
+        return {external_id for (external_id,) in cursor.fetchall()}
+
+
+def _choose_usernames(rows: Sequence[UserInput]) -> dict[str, str]:
+    """A free username for each external id; the given ones come first."""
+    wanted = {row.external_id: row.username or derive_username(row.external_id) for row in rows}
+    taken = set(User.objects.filter(username__in=wanted.values()).values_list("username", flat=True))
+    for row in sorted(rows, key=lambda row: row.username is None):
+        if wanted[row.external_id] in taken:
+            if row.username:
+                raise InputError([_taken(row.username, row.external_id)])
+            wanted[row.external_id] = derive_username(row.external_id, distinct=True)
+        taken.add(wanted[row.external_id])
+    return wanted
+
+
+def do_update_profile(
+    *, user: User, display_name: str | None = None, bio: str | None = None, region: str | None = None
+) -> User:
+    """Change what a person says of themselves; None leaves a field as it is."""
+    given = {"display_name": display_name, "bio": bio, "region": region}
+    changed = {name: value for name, value in given.items() if value is not None and value != getattr(user, name)}
+    for name, value in changed.items():
+        setattr(user, name, value)
+    if changed:
+        user.save(update_fields=list(changed))
+    return user
