@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -22,11 +23,23 @@ class Item(models.Model):
     category = models.CharField(max_length=100, blank=True)
     tags = ArrayField(models.CharField(max_length=100), default=list, blank=True, size=50)
     regions = ArrayField(
-        models.CharField(max_length=16), default=list, blank=True, size=50, help_text="Where it may be shown; empty: everywhere."
+        models.CharField(max_length=16),
+        default=list,
+        blank=True,
+        size=50,
+        help_text="Where it may be shown; empty: everywhere.",
     )
     url = models.URLField(max_length=1000, blank=True)
     image_url = models.URLField(max_length=1000, blank=True)
     attributes = models.JSONField(default=dict, blank=True)
+    creator = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="Who made it. Nobody is recommended their own.",
+    )
     is_available = models.BooleanField(default=True, help_text="Unavailable items are never recommended.")
     published_at = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())
@@ -37,7 +50,9 @@ class Item(models.Model):
             models.Index(fields=["kind", "-published_at"], name="item_kind_published"),
             GinIndex(fields=["tags"], name="item_tags"),
         ]
-        triggers = capture(topic="catalog.item", update_of=["title", "description", "category", "tags", "is_available", "kind"])
+        triggers = capture(
+            topic="catalog.item", update_of=["title", "description", "category", "tags", "is_available", "kind"]
+        )
 
     def __str__(self) -> str:
         return self.title
@@ -47,13 +62,24 @@ class Item(models.Model):
 
 
 class ContentVector(models.Model):
-    """An item's place in the content space (unit length, cosine by inner product), made from its words by the text model."""
+    """An item's place in the content space (unit length, cosine by inner product), made from its words by the text model.
 
-    item = models.OneToOneField(Item, primary_key=True, on_delete=models.CASCADE, related_name="content_vector")
-    vector = HalfVectorField(dimensions=CONTENT_DIMENSIONS)
+    Each model version has a partition of its own with its own HNSW index: a new version is loaded beside the serving
+    one, and whoever reads by version always finds all of it. The database holds the foreign key (ON DELETE CASCADE).
+    """
+
+    pk = models.CompositePrimaryKey("item_id", "model_version")
+    item = models.ForeignKey(Item, on_delete=models.DO_NOTHING, related_name="+", db_index=False)
     model_version = models.BigIntegerField()
+    vector = HalfVectorField(dimensions=CONTENT_DIMENSIONS)
 
     class Meta:
         indexes = [
-            HnswIndex(fields=["vector"], name="content_vector_hnsw", m=16, ef_construction=64, opclasses=["halfvec_ip_ops"]),
+            HnswIndex(
+                fields=["vector"],
+                name="content_vector_hnsw",
+                m=16,
+                ef_construction=64,
+                opclasses=["halfvec_ip_ops"],
+            ),
         ]

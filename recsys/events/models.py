@@ -34,8 +34,14 @@ class Interaction(models.Model):
     received_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        managed = False  # a partitioned table: the first migration holds its SQL, and that of its capture trigger
+        # The first migration holds the SQL of this partitioned table, of its foreign keys and of its capture trigger.
         db_table = "events_interaction"
+        indexes = [
+            models.Index(
+                fields=["user", "-occurred_at"], include=["item", "kind", "value"], name="interaction_user_newest"
+            ),
+            models.Index(fields=["item", "-occurred_at"], name="interaction_item"),
+        ]
 
 
 class EventReceipt(models.Model):

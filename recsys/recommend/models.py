@@ -28,7 +28,9 @@ class ModelVersion(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["kind"], condition=models.Q(status="serving"), name="one_serving_model_per_kind"),
+            models.UniqueConstraint(
+                fields=["kind"], condition=models.Q(status="serving"), name="one_serving_model_per_kind"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -36,15 +38,21 @@ class ModelVersion(models.Model):
 
 
 class FactorVector(models.Model):
-    """An item's factors in the serving matrix factorisation; a user's vector is folded in from these at request time."""
+    """An item's factors in a matrix factorisation; a user's vector is folded in from these at request time.
 
-    item = models.OneToOneField(Item, primary_key=True, on_delete=models.CASCADE, related_name="factor_vector")
+    Partitioned by model version as `ContentVector` is.
+    """
+
+    pk = models.CompositePrimaryKey("item_id", "model_version")
+    item = models.ForeignKey(Item, on_delete=models.DO_NOTHING, related_name="+", db_index=False)
+    model_version = models.BigIntegerField()
     vector = HalfVectorField(dimensions=FACTOR_DIMENSIONS)
-    model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="+")
 
     class Meta:
         indexes = [
-            HnswIndex(fields=["vector"], name="factor_vector_hnsw", m=16, ef_construction=64, opclasses=["halfvec_ip_ops"]),
+            HnswIndex(
+                fields=["vector"], name="factor_vector_hnsw", m=16, ef_construction=64, opclasses=["halfvec_ip_ops"]
+            ),
         ]
 
 
@@ -56,7 +64,9 @@ class Slate(models.Model):
     surface = models.CharField(max_length=32)
     region = models.CharField(max_length=16, blank=True)
     entries = models.JSONField(help_text="Per item: item, source, anchor, score, scores by source, propensity, reason.")
-    trace = models.JSONField(default=dict, help_text="served_by, sources left out and why, model versions, variants, milliseconds.")
+    trace = models.JSONField(
+        default=dict, help_text="served_by, sources left out and why, model versions, variants, milliseconds."
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

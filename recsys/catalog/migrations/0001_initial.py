@@ -8,8 +8,19 @@ import pgtrigger.compiler
 import pgtrigger.migrations
 import pgvector.django.halfvec
 import pgvector.django.indexes
+from django.conf import settings
 from django.db import migrations, models
 from pgvector.django import VectorExtension
+
+
+CREATE_VECTORS = """
+CREATE TABLE catalog_contentvector (
+    item_id bigint NOT NULL REFERENCES catalog_item (id) ON DELETE CASCADE,
+    model_version bigint NOT NULL,
+    vector halfvec(128) NOT NULL,
+    PRIMARY KEY (item_id, model_version)
+) PARTITION BY LIST (model_version);
+"""
 
 
 class Migration(migrations.Migration):
@@ -18,6 +29,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('outbox', '0001_initial'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -36,20 +48,22 @@ class Migration(migrations.Migration):
                 ('url', models.URLField(blank=True, max_length=1000)),
                 ('image_url', models.URLField(blank=True, max_length=1000)),
                 ('attributes', models.JSONField(blank=True, default=dict)),
+                ('creator', models.ForeignKey(blank=True, help_text='Who made it. Nobody is recommended their own.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('is_available', models.BooleanField(default=True, help_text='Unavailable items are never recommended.')),
                 ('published_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),
-        migrations.CreateModel(
+        migrations.SeparateDatabaseAndState(database_operations=[migrations.RunSQL(CREATE_VECTORS, "DROP TABLE catalog_contentvector")], state_operations=[migrations.CreateModel(
             name='ContentVector',
             fields=[
-                ('item', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='content_vector', serialize=False, to='catalog.item')),
-                ('vector', pgvector.django.halfvec.HalfVectorField(dimensions=128)),
+                ('pk', models.CompositePrimaryKey('item_id', 'model_version', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('item', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='catalog.item')),
                 ('model_version', models.BigIntegerField()),
+                ('vector', pgvector.django.halfvec.HalfVectorField(dimensions=128)),
             ],
-        ),
+        )]),
         migrations.AddIndex(
             model_name='item',
             index=models.Index(fields=['kind', '-published_at'], name='item_kind_published'),

@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
+from django.conf import settings
 from django.db import migrations, models
 
 CREATE = """
@@ -47,13 +48,14 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunSQL(CREATE, DROP),
-        migrations.CreateModel(
+        migrations.SeparateDatabaseAndState(database_operations=[migrations.RunSQL(CREATE, DROP)], state_operations=[migrations.CreateModel(
             name='Interaction',
             fields=[
                 ('pk', models.CompositePrimaryKey('occurred_at', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('id', models.BigIntegerField(db_default=models.Func(models.Value('events_interaction_id'), function='nextval'))),
                 ('occurred_at', models.DateTimeField()),
+                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('item', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='catalog.item')),
                 ('kind', models.CharField(choices=[('view', 'View'), ('click', 'Click'), ('like', 'Like'), ('dislike', 'Dislike'), ('rate', 'Rate'), ('hide', 'Hide')], max_length=8)),
                 ('value', models.FloatField(help_text='The rating, in half stars from 0.5 to 5, where kind is rate.', null=True)),
                 ('region', models.CharField(blank=True, max_length=16)),
@@ -62,9 +64,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'events_interaction',
-                'managed': False,
+                'indexes': [models.Index(fields=['user', '-occurred_at'], include=['item', 'kind', 'value'], name='interaction_user_newest'), models.Index(fields=['item', '-occurred_at'], name='interaction_item')],
             },
-        ),
+        )]),
         migrations.CreateModel(
             name='EventReceipt',
             fields=[

@@ -9,6 +9,16 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+CREATE_VECTORS = """
+CREATE TABLE recommend_factorvector (
+    item_id bigint NOT NULL REFERENCES catalog_item (id) ON DELETE CASCADE,
+    model_version bigint NOT NULL,
+    vector halfvec(64) NOT NULL,
+    PRIMARY KEY (item_id, model_version)
+) PARTITION BY LIST (model_version);
+"""
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -33,16 +43,18 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'serving')), fields=('kind',), name='one_serving_model_per_kind')],
             },
         ),
-        migrations.CreateModel(
+        migrations.SeparateDatabaseAndState(database_operations=[migrations.RunSQL(CREATE_VECTORS, "DROP TABLE recommend_factorvector")], state_operations=[migrations.CreateModel(
             name='FactorVector',
             fields=[
-                ('item', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='factor_vector', serialize=False, to='catalog.item')),
+                ('pk', models.CompositePrimaryKey('item_id', 'model_version', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('item', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='catalog.item')),
+                ('model_version', models.BigIntegerField()),
                 ('vector', pgvector.django.halfvec.HalfVectorField(dimensions=64)),
-                ('model_version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='recommend.modelversion')),
             ],
-            options={
-                'indexes': [pgvector.django.indexes.HnswIndex(ef_construction=64, fields=['vector'], m=16, name='factor_vector_hnsw', opclasses=['halfvec_ip_ops'])],
-            },
+        )]),
+        migrations.AddIndex(
+            model_name='factorvector',
+            index=pgvector.django.indexes.HnswIndex(ef_construction=64, fields=['vector'], m=16, name='factor_vector_hnsw', opclasses=['halfvec_ip_ops']),
         ),
         migrations.CreateModel(
             name='Slate',
