@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -81,13 +82,12 @@ def _checked(data: Mapping[str, Any]) -> UserInput:
 def do_upsert_users(*, rows: Sequence[UserInput]) -> UpsertResult:
     """Create the users that are not known yet by their external id, and bring the others to what is given.
 
-    All or nothing. A repetition changes nothing; of two rows about one person the later one wins. Raises InputError where
-    a username is somebody else's.
+    All or nothing. A repetition changes nothing; of two rows about one person the later one wins. Raises InputError
+    where a username is somebody else's.
     """
     latest = {row.external_id: row for row in rows}
-    wanted = [
-        latest[external_id] for external_id in sorted(latest)
-    ]  # one order for all, so that batches cannot deadlock
+    # One order for all, so that two batches at the same time cannot deadlock.
+    wanted = [latest[external_id] for external_id in sorted(latest)]
     total = UpsertResult(0, 0, 0)
     with transaction.atomic():
         for start in range(0, len(wanted), CHUNK):
@@ -110,11 +110,8 @@ def _upsert_chunk(rows: Sequence[UserInput]) -> UpsertResult:
 
 
 def _lock(rows: Sequence[UserInput]) -> dict[str, User]:
-    users = (
-        User.objects.select_for_update()
-        .order_by("external_id")
-        .filter(external_id__in=[row.external_id for row in rows])
-    )
+    external_ids = [row.external_id for row in rows]
+    users = User.objects.select_for_update().order_by("external_id").filter(external_id__in=external_ids)
     return {str(user.external_id): user for user in users}
 
 
@@ -132,8 +129,9 @@ def _taken(username: str, external_id: str | None) -> FieldError:
 
 
 def _refuse_taken(users: Sequence[User]) -> None:
-    owners = dict(User.objects.filter(username__in=[user.username for user in users]).values_list("username", "pk"))
-    taken = [user for user in users if owners.get(user.username, user.pk) != user.pk]
+    names = Counter(user.username for user in users)
+    owners = dict(User.objects.filter(username__in=names).values_list("username", "pk"))
+    taken = [user for user in users if names[user.username] > 1 or owners.get(user.username, user.pk) != user.pk]
     if taken:
         raise InputError(_taken(user.username, user.external_id) for user in taken)
 

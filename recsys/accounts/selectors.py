@@ -9,12 +9,12 @@ from recsys.accounts.models import User
 
 def active_user(username: str) -> User | None:
     """The active user of this name. Sign-up stores names in lower case; others may come from the admin as written."""
-    users = {
-        user.username: user for user in User.objects.filter(username__in={username, username.lower()}, is_active=True)
-    }
+    found = User.objects.filter(username__in={username, username.lower()}, is_active=True)
+    users = {user.username: user for user in found}
     return users.get(username) or users.get(username.lower())
 
 
 def user_ids(external_ids: Iterable[str]) -> dict[str, int]:
     """The primary keys of the users whom a partner names, in one query; the unknown are left out."""
-    return dict(User.objects.filter(external_id__in=set(external_ids)).values_list("external_id", "pk"))
+    known = User.objects.filter(external_id__in=set(external_ids)).values_list("external_id", "pk")
+    return {str(external_id): pk for external_id, pk in known}
