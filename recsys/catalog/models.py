@@ -14,7 +14,7 @@ CONTENT_DIMENSIONS = 128
 
 
 class Item(models.Model):
-    """Anything that can be recommended: a film, a product, a track, or a post (which `feeds.Post` extends one-to-one)."""
+    """Anything that can be recommended: a film, a product, a track, or a post (`feeds.Post` extends it one-to-one)."""
 
     external_id = models.CharField(max_length=128, unique=True, null=True, blank=True)
     kind = models.CharField(max_length=32, default="item", help_text="film, product, post, track, …")
@@ -62,7 +62,7 @@ class Item(models.Model):
 
 
 class ContentVector(models.Model):
-    """An item's place in the content space (unit length, cosine by inner product), made from its words by the text model.
+    """An item's place in the content space (unit length, cosine by inner product), made of its words by a text model.
 
     Each model version has a partition of its own with its own HNSW index: a new version is loaded beside the serving
     one, and whoever reads by version always finds all of it. The database holds the foreign key (ON DELETE CASCADE).

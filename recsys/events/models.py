@@ -17,7 +17,7 @@ class InteractionKind(models.TextChoices):
 
 
 class Interaction(models.Model):
-    """What one user did with one item at one time. Partitioned by month of `occurred_at` (see `partitions.py`); append-only.
+    """What one user did with one item at one time. Append-only; partitioned by `occurred_at` (see `partitions.py`).
 
     The database holds the foreign keys (with ON DELETE CASCADE), which is why Django's side of them does nothing.
     """
@@ -60,8 +60,8 @@ class EventReceipt(models.Model):
 class ItemHeat(models.Model):
     """An exponentially decayed counter for an item in a region ("" is everywhere).
 
-    `heat` is log2(weighted count) + t / half-life, t in seconds since 2020: decay moves all rows alike, so the order never
-    changes by itself, nothing needs to be rewritten as time passes, and an index serves the ranking.
+    `heat` is log2(weighted count) + t / half-life, t in seconds since 2020: decay moves all rows alike, so the order
+    never changes by itself, nothing needs to be rewritten as time passes, and an index serves the ranking.
     """
 
     pk = models.CompositePrimaryKey("region", "item_id")

@@ -13,7 +13,7 @@ FACTOR_DIMENSIONS = 64
 
 
 class ModelVersion(models.Model):
-    """One trained model. `artefact` is an npz (never a pickle); the newest with status `serving` of its kind is used."""
+    """One trained model. `artefact` is an npz (never a pickle); the one with status `serving` of its kind is used."""
 
     class Status(models.TextChoices):
         CANDIDATE = "candidate"
