@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
+
+
+class Surface(models.TextChoices):
+    FOR_YOU = "for_you", "For you"
+    SIMILAR = "similar", "Similar items"
+    TRENDING = "trending", "Trending"
 
 
 class Experiment(models.Model):
@@ -16,10 +21,16 @@ class Experiment(models.Model):
 
     key = models.SlugField(max_length=64, unique=True)
     description = models.TextField(blank=True)
-    surface = models.CharField(max_length=32, default="for_you", help_text="Where it steers serving: for_you, similar, trending.")
-    status = models.CharField(max_length=8, choices=Status, default=Status.DRAFT)
-    salt = models.CharField(max_length=64, blank=True, help_text="Changing it deals the users anew; empty means the key.")
+    surface = models.CharField(
+        max_length=32, choices=Surface, default=Surface.FOR_YOU, help_text="Where it steers serving."
+    )
+    status = models.CharField(max_length=8, choices=Status, default=Status.DRAFT, editable=False)
+    salt = models.CharField(
+        max_length=64, blank=True, help_text="Changing it deals the users anew; empty means the key."
+    )
     created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, editable=False)
+    stopped_at = models.DateTimeField(null=True, editable=False)
 
     def __str__(self) -> str:
         return self.key
@@ -30,14 +41,14 @@ class Variant(models.Model):
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="variants")
     key = models.SlugField(max_length=64)
-    weight = models.PositiveIntegerField(default=1, validators=[MinValueValidator(0)], help_text="Share of users, relative to the others.")
+    weight = models.PositiveIntegerField(default=1, help_text="Share of users, relative to the others.")
     parameters = models.JSONField(default=dict, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["experiment", "key"], name="variant_key_once")]
 
     def __str__(self) -> str:
-        return f"{self.experiment_id}:{self.key}"
+        return self.key
 
 
 class Exposure(models.Model):
