@@ -144,6 +144,16 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300, "unacked_restore_interval": 10}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = {
+    "maintain-partitions": {"task": "events.maintain_partitions", "schedule": 6 * 3600},
+    "prune-event-receipts": {"task": "events.prune_receipts", "schedule": 3600},
+    "prune-slates": {"task": "recommend.prune_slates", "schedule": 3600},
+    "train-models": {"task": "recommend.train_models", "schedule": 3600},
+}
+
+INTERACTION_RETENTION_MONTHS = env.integer("INTERACTION_RETENTION_MONTHS", default=24, lowest=1)
+EVENT_RECEIPT_RETENTION_DAYS = env.integer("EVENT_RECEIPT_RETENTION_DAYS", default=30, lowest=2)
+SLATE_RETENTION_DAYS = env.integer("SLATE_RETENTION_DAYS", default=30, lowest=1)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["recsys.partners.authentication.ApiKeyAuthentication"],

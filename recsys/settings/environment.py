@@ -28,6 +28,15 @@ class Environment:
             raise ImproperlyConfigured(f"The environment variable {name} is not set, and these settings need it.")
         return value
 
+    def integer(self, name: str, default: int, lowest: int = 0) -> int:
+        """A whole number from `lowest` up."""
+        raw = os.environ.get(name)
+        if not raw:
+            return default
+        if not raw.strip().isdecimal() or int(raw) < lowest:
+            raise ImproperlyConfigured(f"{name}={raw!r} must be a whole number from {lowest} up.")
+        return int(raw)
+
     def list(self, name: str, default: list[str]) -> list[str]:
         """A comma-separated list."""
         raw = os.environ.get(name)
