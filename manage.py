@@ -6,12 +6,28 @@ import sys
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["up"]:
+        # The supervisor needs no Django of its own, only its children do.
+        from recsys.services.up import main as up
+
+        sys.exit(up(sys.argv[2:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys.settings.dev")
     try:
+        from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
     except ImportError:
         sys.exit("Django is not installed in this Python. Run `make run`, or: pip install -r requirements.txt")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"The configuration is wrong. {error}")
+    except Exception as error:
+        from recsys.services.checks import explain
+
+        reason = explain(error)
+        if reason is None:
+            raise
+        sys.exit(reason)
 
 
 if __name__ == "__main__":

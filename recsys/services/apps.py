@@ -6,3 +6,6 @@ class ServicesConfig(AppConfig):
     label = "services"
     verbose_name = "Services"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from recsys.services import checks, keys  # noqa: F401

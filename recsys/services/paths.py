@@ -36,6 +36,16 @@ class ServicePaths:
         return self.data_dir / "secret_key"
 
     @property
+    def metrics_dir(self) -> Path:
+        """Where the processes of one run count together."""
+        return self.data_dir / "metrics"
+
+    @property
+    def welcome_file(self) -> Path:
+        """What `manage.py up` prints beside the address: the demo's logins, where there is a demo."""
+        return self.data_dir / "welcome"
+
+    @property
     def postgres_dir(self) -> Path:
         return self.data_dir / "postgres"
 

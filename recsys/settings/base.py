@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from recsys.services.logging import configure_logging
 from recsys.settings.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -24,7 +25,6 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "pgtrigger",
     "django_htmx",
-    "django_structlog",
     "allauth",
     "allauth.account",
     "realtime",
@@ -40,9 +40,13 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # Outside of all others, so that every answer has an id, is counted, and under /api/ is a problem where it is an
+    # error.
+    "recsys.services.logging.RequestLogMiddleware",
+    "recsys.services.metrics.RequestMetricsMiddleware",
+    "recsys.partners.middleware.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -78,8 +82,9 @@ DATABASES: dict[str, dict[str, Any]] = {"default": env.database()}
 REDIS_URL = env.redis_url()
 CELERY_BROKER_URL = env.broker_url()
 SECRET_KEY = env.secret_key()
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
+WEB_THREADS = env.number("WEB_THREADS", 8, minimum=1)
 DEBUG = False
 
 CACHES = {
@@ -121,6 +126,9 @@ ACCOUNT_EMAIL_VERIFICATION = env.text("ACCOUNT_EMAIL_VERIFICATION", default="non
 ACCOUNT_FORMS = {"signup": "recsys.accounts.forms.SignupForm"}
 EMAIL_BACKEND = env.text("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 
+LOGGING = configure_logging(form=env.text("LOG_FORMAT", default="auto"), level=env.text("LOG_LEVEL", default="INFO"))
+METRICS_TOKEN = env.text("METRICS_TOKEN", default="")
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = True
@@ -151,18 +159,22 @@ CELERY_BEAT_SCHEDULE = {
     "train-models": {"task": "recommend.train_models", "schedule": 3600},
 }
 
-INTERACTION_RETENTION_MONTHS = env.integer("INTERACTION_RETENTION_MONTHS", default=24, lowest=1)
-EVENT_RECEIPT_RETENTION_DAYS = env.integer("EVENT_RECEIPT_RETENTION_DAYS", default=30, lowest=2)
-SLATE_RETENTION_DAYS = env.integer("SLATE_RETENTION_DAYS", default=30, lowest=1)
+INTERACTION_RETENTION_MONTHS = env.number("INTERACTION_RETENTION_MONTHS", 24, minimum=1)
+EVENT_RECEIPT_RETENTION_DAYS = env.number("EVENT_RECEIPT_RETENTION_DAYS", 30, minimum=2)
+SLATE_RETENTION_DAYS = env.number("SLATE_RETENTION_DAYS", 30, minimum=1)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["recsys.partners.authentication.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["recsys.partners.permissions.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["recsys.partners.throttling.ClientThrottle"],
+    # No proxy's X-Forwarded-For is believed, should a throttle by address ever be added.
+    "NUM_PROXIES": 0,
     "DEFAULT_PARSER_CLASSES": ["recsys.partners.parsers.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["recsys.partners.renderers.OrjsonRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "recsys.partners.problems.problem_handler",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tributary API",

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from recsys.services.paths import ServicePaths
 
+DATABASE_SCHEMES = ("postgres", "postgresql")
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+BROKER_SCHEMES = ("redis", "rediss", "redis+socket", "amqp", "amqps")
+TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
 
 class Environment:
     """Typed access to `os.environ`. Services that it does not name are the embedded ones of `manage.py up`."""
 
     def __init__(self) -> None:
-        self._env = environ.Env()
-        self.data_dir = Path(os.environ.get("TRIBUTARY_DATA_DIR", ".data")).resolve()
+        self.data_dir = Path(os.environ.get("TRIBUTARY_DATA_DIR") or ".data").resolve()
         self.embedded = ServicePaths(self.data_dir)
 
     def text(self, name: str, default: str | None = None) -> str:
@@ -28,43 +36,107 @@ class Environment:
             raise ImproperlyConfigured(f"The environment variable {name} is not set, and these settings need it.")
         return value
 
-    def integer(self, name: str, default: int, lowest: int = 0) -> int:
-        """A whole number from `lowest` up."""
-        raw = os.environ.get(name)
-        if not raw:
-            return default
-        if not raw.strip().isdecimal() or int(raw) < lowest:
-            raise ImproperlyConfigured(f"{name}={raw!r} must be a whole number from {lowest} up.")
-        return int(raw)
+    def require(self, **examples: str) -> None:
+        """ImproperlyConfigured that names each of these variables that is not set, with what to write there."""
+        missing = [f"  {name}: {example}" for name, example in examples.items() if not os.environ.get(name)]
+        if missing:
+            raise ImproperlyConfigured("Set these environment variables:\n" + "\n".join(missing))
 
-    def list(self, name: str, default: list[str]) -> list[str]:
+    def names(self, name: str, default: list[str]) -> list[str]:
         """A comma-separated list."""
         raw = os.environ.get(name)
         return [part.strip() for part in raw.split(",") if part.strip()] if raw else default
 
+    def number(self, name: str, default: int, *, minimum: int = 0) -> int:
+        """A whole number from `minimum` up."""
+        raw = os.environ.get(name) or str(default)
+        if not re.fullmatch(r"[0-9]{1,9}", raw) or int(raw) < minimum:
+            raise ImproperlyConfigured(f"{name} is {raw!r}; it must be a whole number from {minimum} up.")
+        return int(raw)
+
+    def flag(self, name: str, default: bool) -> bool:
+        """A yes or no."""
+        raw = (os.environ.get(name) or str(default)).lower()
+        if raw not in TRUE + FALSE:
+            raise ImproperlyConfigured(f"{name} is {raw!r}; write one of {', '.join(TRUE + FALSE)}.")
+        return raw in TRUE
+
+    def origins(self, name: str) -> list[str]:
+        """A comma-separated list of origins such as https://example.org."""
+        origins = self.names(name, default=[])
+        for origin in origins:
+            if not re.fullmatch(r"https?://[^/\s]+", origin):
+                raise ImproperlyConfigured(
+                    f"{name} holds {origin!r}; an origin is a scheme and a host, such as https://example.org."
+                )
+        return origins
+
     def database(self) -> dict[str, Any]:
         """The `DATABASES` entry for `DATABASE_URL`, or the embedded PostgreSQL's."""
-        url = self.text("DATABASE_URL", default=self.embedded.database_url)
-        config: dict[str, Any] = self._env.db_url_config(url)
-        config["CONN_MAX_AGE"] = 0
+        url = self._url(
+            "DATABASE_URL", self.embedded.database_url, DATABASE_SCHEMES, "postgres://user:password@host:5432/name"
+        )
+        config: dict[str, Any] = environ.Env.db_url_config(url)
+        options = config.setdefault("OPTIONS", {})
         # The only way to write a socket's directory that libpq understands too; Django's own tools look at HOST.
-        config["HOST"] = config.get("OPTIONS", {}).pop("host", config["HOST"])
+        config["HOST"] = options.pop("host", config["HOST"])
+        options.setdefault("connect_timeout", 5)
+        if not config["NAME"]:
+            raise ImproperlyConfigured("DATABASE_URL names no database; write postgres://user:password@host:5432/name.")
+        # Every process has few threads, and each keeps its connection; one that broke is noticed before it is used.
+        config["CONN_MAX_AGE"] = self.number("DATABASE_CONNECTION_AGE", 60)
+        config["CONN_HEALTH_CHECKS"] = True
         return config
 
     def redis_url(self) -> str:
-        return self.text("REDIS_URL", default=self.embedded.redis_url)
+        """Where caches, streams and wake-ups live."""
+        return self._url("REDIS_URL", self.embedded.redis_url, REDIS_SCHEMES, "redis://host:6379/0")
 
     def broker_url(self) -> str:
-        """`CELERY_BROKER_URL`; where only `REDIS_URL` is given, its database beside the caches' one."""
-        return self.text("CELERY_BROKER_URL", default=os.environ.get("REDIS_URL") or self.embedded.broker_url)
+        """`CELERY_BROKER_URL`; where only `REDIS_URL` is given, that one."""
+        shared = os.environ.get("REDIS_URL")
+        if shared and shared.startswith("unix://"):
+            shared = shared.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)
+        default = shared or self.embedded.broker_url
+        return self._url(
+            "CELERY_BROKER_URL", default, BROKER_SCHEMES, "redis://host:6379/1 or amqp://user:password@host//"
+        )
 
     def secret_key(self) -> str:
         """`SECRET_KEY`, or one made once and kept in the data directory."""
         if key := os.environ.get("SECRET_KEY"):
             return key
-        path = self.data_dir / "secret_key"
-        if not path.exists():
-            self.data_dir.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(50))
-        return path.read_text().strip()
+        path = self.embedded.secret_key_file
+        try:
+            if not path.exists():
+                self._make_secret_key(path)
+            return path.read_text().strip()
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"SECRET_KEY is not set, and a key of its own cannot be kept in {path}: {error}. "
+                "Set SECRET_KEY to a long random text, or TRIBUTARY_DATA_DIR to a directory that this user may change."
+            ) from error
+
+    @staticmethod
+    def _make_secret_key(path: Path) -> None:
+        """Several processes may come here at once: all must end with the same key, and none may read half of one."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent) as scratch:  # mode 0600
+            scratch.write(secrets.token_urlsafe(50))
+            scratch.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(scratch.name, path)
+
+    def _url(self, name: str, default: str, schemes: tuple[str, ...], example: str) -> str:
+        url = self.text(name, default)
+        try:
+            parts = urlsplit(url)
+            scheme, _ = parts.scheme, parts.port
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} is no valid address ({error}); write it like {example}.") from error
+        if scheme not in schemes:
+            raise ImproperlyConfigured(
+                f"{name} begins with {scheme or 'no scheme'!r}, but must begin with one of {', '.join(schemes)}; "
+                f"such as {example}."
+            )
+        return url

@@ -1,14 +1,23 @@
 """Behind TLS, with every service named in the environment."""
 
-from recsys.settings.base import *  # noqa: F403
-from recsys.settings.base import env
+from recsys.settings.environment import Environment
 
-SECRET_KEY = env.text("SECRET_KEY")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
-SECURE_SSL_REDIRECT = True
-SECURE_HSTS_SECONDS = 31_536_000
-SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-SECURE_HSTS_PRELOAD = True
+Environment().require(
+    SECRET_KEY="a long random text, the same for every process",  # noqa: S106
+    ALLOWED_HOSTS="the names of the site, such as example.org,www.example.org",
+    DATABASE_URL="postgres://user:password@host:5432/name",
+    REDIS_URL="redis://host:6379/0",
+)
+
+from recsys.settings.base import *  # noqa: E402, F403
+from recsys.settings.base import env  # noqa: E402
+
+SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=True)
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from within, without TLS
+SECURE_HSTS_SECONDS = env.number("SECURE_HSTS_SECONDS", 31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=True)
+SECURE_HSTS_PRELOAD = env.flag("SECURE_HSTS_PRELOAD", default=True)
+# The proxy in front must set this header itself, or remove it from what clients send (deploy/nginx.conf does).
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True

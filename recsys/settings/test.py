@@ -27,6 +27,7 @@ os.environ["SECRET_KEY"] = "tests only, and long enough to please the checks of 
 
 from recsys.settings.base import *  # noqa: E402, F403
 
+DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STORAGES = {

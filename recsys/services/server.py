@@ -1,0 +1,105 @@
+"""The HTTP servers: uvicorn with this product's bounds."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import resource
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from recsys.services.protocol import BoundedProtocol, HandingOver, Receiving, handing_protocol
+
+GRACE = 10  # seconds that open requests have to end when the server stops
+MAX_OPEN_FILES = 65536
+HANDOVER_POSSIBLE = hasattr(socket, "SOCK_SEQPACKET") and hasattr(socket, "send_fds") and os.uname().sysname == "Linux"
+
+
+def make_config(http: type[BoundedProtocol], app: str = "recsys.asgi:application") -> uvicorn.Config:
+    """What every server here has in common."""
+    return uvicorn.Config(
+        app,
+        http=http,
+        loop="uvloop",
+        lifespan="off",
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        ws_max_queue=16,
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
+        ws_per_message_deflate=False,  # 60 kB of buffers for each connection otherwise
+        log_config=None,
+        access_log=False,  # django_structlog writes one line for each request
+        server_header=False,
+        # uvicorn's own variable: the addresses of proxies whose X-Forwarded-* headers count.
+        proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=GRACE,
+        backlog=2048,
+    )
+
+
+def serve_web(listeners: list[socket.socket], handover: Path | None) -> None:
+    """Serve the whole site on `listeners` until SIGTERM; realtime connections go to the process behind `handover`."""
+    protocol = handing_protocol(HandingOver(handover)) if handover and HANDOVER_POSSIBLE else BoundedProtocol
+    _run(uvicorn.Server(make_config(protocol)), listeners)
+
+
+def serve_sockets(listeners: list[socket.socket], handover: Path | None) -> None:
+    """Serve the whole site on `listeners` and on the connections that arrive through `handover`, until SIGTERM."""
+    server = SocketServer(make_config(BoundedProtocol), handover if HANDOVER_POSSIBLE else None)
+    _run(server, listeners)
+
+
+class SocketServer(uvicorn.Server):
+    """A server that is also given connections by another process."""
+
+    def __init__(self, config: uvicorn.Config, handover: Path | None) -> None:
+        super().__init__(config)
+        self._receiving = Receiving(handover, self._make_protocol) if handover else None
+
+    def _make_protocol(self) -> BoundedProtocol:
+        return BoundedProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._receiving:
+            self._receiving.start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._receiving:
+            self._receiving.stop()
+        await super().shutdown(sockets)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket; OSError where the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _run(server: uvicorn.Server, listeners: list[socket.socket]) -> None:
+    _raise_open_file_limit()
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    # uvicorn raises the signal that stopped it once more when it is done; here that is the ordinary end.
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=listeners)
+
+
+def _raise_open_file_limit() -> None:
+    """Each socket is an open file, and the usual soft limit is 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
