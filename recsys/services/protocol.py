@@ -26,6 +26,7 @@ class TooManyHeaders(Exception):
 class BoundedProtocol(HttpToolsProtocol):
     """Ends connections that send endless headers or none."""
 
+    adopted = False  # given by another process for one request, after which the client comes in by the front door again
     _waiting: TimerHandle | None = None
     _received = 0
 
@@ -52,6 +53,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._stop_waiting()
         super().on_headers_complete()
+        if self.adopted and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def _count(self, length: int) -> None:
         self._received += length
@@ -196,6 +199,7 @@ class Receiving:
 
         def make() -> BoundedProtocol:
             protocol = self.make_protocol()
+            protocol.adopted = True
             made = protocol.connection_made
 
             def connection_made(transport: asyncio.Transport) -> None:

@@ -13,12 +13,13 @@ import uvicorn
 
 from recsys.services.protocol import BoundedProtocol, HandingOver, Receiving, handing_protocol
 
+APPLICATION = "recsys.asgi:application"
 GRACE = 10  # seconds that open requests have to end when the server stops
 MAX_OPEN_FILES = 65536
 HANDOVER_POSSIBLE = hasattr(socket, "SOCK_SEQPACKET") and hasattr(socket, "send_fds") and os.uname().sysname == "Linux"
 
 
-def make_config(http: type[BoundedProtocol], app: str = "recsys.asgi:application") -> uvicorn.Config:
+def make_config(http: type[BoundedProtocol], app: str) -> uvicorn.Config:
     """What every server here has in common."""
     return uvicorn.Config(
         app,
@@ -42,15 +43,15 @@ def make_config(http: type[BoundedProtocol], app: str = "recsys.asgi:application
     )
 
 
-def serve_web(listeners: list[socket.socket], handover: Path | None) -> None:
+def serve_web(listeners: list[socket.socket], handover: Path | None, *, app: str = APPLICATION) -> None:
     """Serve the whole site on `listeners` until SIGTERM; realtime connections go to the process behind `handover`."""
     protocol = handing_protocol(HandingOver(handover)) if handover and HANDOVER_POSSIBLE else BoundedProtocol
-    _run(uvicorn.Server(make_config(protocol)), listeners)
+    _run(uvicorn.Server(make_config(protocol, app)), listeners)
 
 
-def serve_sockets(listeners: list[socket.socket], handover: Path | None) -> None:
+def serve_sockets(listeners: list[socket.socket], handover: Path | None, *, app: str = APPLICATION) -> None:
     """Serve the whole site on `listeners` and on the connections that arrive through `handover`, until SIGTERM."""
-    server = SocketServer(make_config(BoundedProtocol), handover if HANDOVER_POSSIBLE else None)
+    server = SocketServer(make_config(BoundedProtocol, app), handover if HANDOVER_POSSIBLE else None)
     _run(server, listeners)
 
 
