@@ -6,3 +6,8 @@ class RecommendConfig(AppConfig):
     label = "recommend"
     verbose_name = "Recommendations"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from recsys.recommend.parameters import declare_parameters
+
+        declare_parameters()

@@ -1,0 +1,223 @@
+"""Recommendations for one request: ask the sources, blend, spread, explain, keep."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from recsys.accounts.models import User
+from recsys.catalog.models import Item
+from recsys.events.features import History, RecentItem, user_history
+from recsys.events.models import InteractionKind
+from recsys.events.strength import LIKE
+from recsys.experiments.assignment import assign, merged_parameters
+from recsys.recommend import reasons
+from recsys.recommend.candidates import Ask
+from recsys.recommend.gathering import Gathered, gather
+from recsys.recommend.metrics import slate_seconds, slates
+from recsys.recommend.parameters import usable_weights
+from recsys.recommend.ranking import Ranked, blend, diversify
+from recsys.recommend.serving import serving_versions
+from recsys.recommend.slates import ServedEntry, ServedSlate, do_save_slate
+from recsys.recommend.sources import ALL, Source
+
+MAX_COUNT = 100
+POOL = 100  # candidates of each source
+
+FOR_YOU, SIMILAR, TRENDING = "for_you", "similar", "trending"
+_SOURCES: dict[str, tuple[str, ...]] = {
+    FOR_YOU: ("cf", "content", "trending", "popular"),
+    SIMILAR: ("cf", "content"),
+    TRENDING: ("trending",),
+}
+_FILLERS: dict[str, tuple[str, ...]] = {
+    FOR_YOU: ("new",),
+    SIMILAR: ("popular", "new"),
+    TRENDING: ("popular", "new"),
+}
+_NO_HISTORY = History(recent=[], seen=frozenset(), hidden=frozenset())
+
+
+def recommend(
+    *,
+    user: User | None,
+    region: str,
+    count: int = 10,
+    surface: str = FOR_YOU,
+    exclude: Iterable[int] = (),
+    kind: str = "",
+    sources: Mapping[str, Source] = ALL,
+) -> ServedSlate:
+    """Up to `count` (at most MAX_COUNT) items for `user` (None: nobody known) in `region`, of `kind` ("": any).
+
+    Nothing that the user has seen, hidden, disliked or made, nor what `exclude` names.
+    """
+    history = user_history(user.pk) if user else _NO_HISTORY
+    request = _Request(
+        user=user,
+        surface=surface,
+        count=_fit(count),
+        recent=tuple(history.recent),
+        excluded=history.seen | history.hidden | frozenset(exclude),
+        region=region,
+        kind=kind,
+    )
+    return _serve(request, sources)
+
+
+def similar(
+    *,
+    item: Item,
+    user: User | None = None,
+    count: int = 10,
+    kind: str = "",
+    region: str | None = None,
+    sources: Mapping[str, Source] = ALL,
+) -> ServedSlate:
+    """Items like `item`, in its words or its public; not what `user` hid or disliked, but also what they have seen."""
+    past = RecentItem(item.pk, InteractionKind.LIKE, None, datetime.now(UTC), LIKE)
+    history = user_history(user.pk) if user else _NO_HISTORY
+    request = _Request(
+        user=user,
+        surface=SIMILAR,
+        count=_fit(count),
+        recent=(past,),
+        excluded=history.hidden | {item.pk},
+        region=(user.region if user else "") if region is None else region,
+        kind=kind,
+        subject=item,
+    )
+    return _serve(request, sources)
+
+
+def trending(
+    *,
+    region: str,
+    count: int = 10,
+    user: User | None = None,
+    kind: str = "",
+    sources: Mapping[str, Source] = ALL,
+) -> ServedSlate:
+    """What trends in `region`, then in the wider ones; filled up with what is popular where little trends."""
+    excluded = user_history(user.pk).hidden if user else frozenset()
+    request = _Request(user, TRENDING, _fit(count), recent=(), excluded=excluded, region=region, kind=kind)
+    return _serve(request, sources)
+
+
+@dataclass(frozen=True)
+class _Request:
+    user: User | None
+    surface: str
+    count: int
+    recent: tuple[RecentItem, ...]
+    excluded: frozenset[int]
+    region: str
+    kind: str = ""
+    subject: Item | None = None  # the item whose page it is
+
+    @property
+    def user_id(self) -> int | None:
+        return self.user.pk if self.user else None
+
+
+def _serve(request: _Request, sources: Mapping[str, Source]) -> ServedSlate:
+    began = time.perf_counter()
+    assignments = assign(request.user_id, request.surface)
+    weights, ignored = usable_weights(merged_parameters(assignments))
+    ask = _ask(request)
+    gathered = gather(_pick(sources, _SOURCES, request.surface), ask)
+    ranked = blend(gathered.proposed, weights)
+    if len(ranked) < request.count:
+        filler = gather(_pick(sources, _FILLERS, request.surface), ask)
+        ranked += _others(blend(filler.proposed, weights), ranked)
+        gathered.left_out |= filler.left_out
+        gathered.milliseconds |= filler.milliseconds
+    entries = _entries(request, ranked)
+    seconds = time.perf_counter() - began
+    served_by = _served_by(entries)
+    trace: dict[str, Any] = {
+        "served_by": served_by,
+        "left_out": gathered.left_out,
+        "models": ask.models,
+        "variants": {one.experiment_key: one.variant_key for one in assignments},
+        "weights": weights,
+        "candidates": {name: len(found) for name, found in gathered.proposed.items()},
+        "milliseconds": {**gathered.milliseconds, "total": round(seconds * 1000, 2)},
+    }
+    if ignored:
+        trace["ignored_parameters"] = ignored
+    served = ServedSlate(uuid.uuid4(), entries, served_by, trace)
+    do_save_slate(served=served, user_id=request.user_id, surface=request.surface, region=request.region)
+    slates.labels(request.surface, served_by.split(",")[0]).inc()
+    slate_seconds.labels(request.surface).observe(time.perf_counter() - began)
+    return served
+
+
+def _ask(request: _Request) -> Ask:
+    return Ask(
+        user_id=request.user_id,
+        region=request.region,
+        limit=max(POOL, 2 * request.count),
+        recent=request.recent,
+        excluded=request.excluded,
+        kind=request.kind,
+        models=serving_versions(),
+    )
+
+
+def _pick(sources: Mapping[str, Source], names: Mapping[str, Sequence[str]], surface: str) -> list[Source]:
+    """The sources of a surface; one that is not known is served like the general one."""
+    return [sources[name] for name in names.get(surface, names[FOR_YOU]) if name in sources]
+
+
+def _others(more: Sequence[Ranked], ranked: Sequence[Ranked]) -> list[Ranked]:
+    known = {one.item_id for one in ranked}
+    return [one for one in more if one.item_id not in known]
+
+
+def _entries(request: _Request, ranked: Sequence[Ranked]) -> list[ServedEntry]:
+    pool = ranked[: 4 * request.count]
+    anchors = {one.candidate.anchor_id for one in pool} - {None}
+    items = Item.objects.select_related("creator").in_bulk([*(one.item_id for one in pool), *filter(None, anchors)])
+    present = [one for one in pool if one.item_id in items]
+    chosen = diversify(
+        present,
+        request.count,
+        [lambda one: items[one.item_id].category, lambda one: items[one.item_id].creator_id],
+    )
+    did = {one.item_id: one.kind for one in request.recent}
+    return [
+        _entry(request, one, position, items, did.get(one.candidate.anchor_id or 0, ""))
+        for position, one in enumerate(chosen)
+    ]
+
+
+def _entry(request: _Request, one: Ranked, position: int, items: Mapping[int, Item], did: str) -> ServedEntry:
+    anchor = items.get(one.candidate.anchor_id) if one.candidate.anchor_id else None
+    if request.subject and one.source in ("cf", "content"):
+        reason = reasons.similar_to(request.subject, one.source)
+    elif anchor:
+        reason = reasons.because_of(anchor, did)
+    elif one.candidate.region is not None:
+        reason = reasons.trending_in(one.candidate.region)
+    else:
+        reason = reasons.NEW if one.source == "new" else reasons.POPULAR
+    return ServedEntry(items[one.item_id], one.source, reason, anchor, one.score, position, one.scores)
+
+
+def _served_by(entries: Sequence[ServedEntry]) -> str:
+    counts: dict[str, int] = {}
+    for entry in entries:
+        counts[entry.source] = counts.get(entry.source, 0) + 1
+    return ",".join(sorted(counts, key=lambda name: (-counts[name], name))) or "none"
+
+
+def _fit(count: int) -> int:
+    return min(max(count, 1), MAX_COUNT)
+
+
+__all__ = ["Gathered", "ServedEntry", "ServedSlate", "recommend", "similar", "trending"]

@@ -1,0 +1,83 @@
+"""The pages that recommend: an item with what is similar, "For you", "Trending", and the rail beside other pages."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
+
+from recsys.accounts.models import User
+from recsys.accounts.requests import is_fragment, reader, signed_in
+from recsys.catalog.models import Item
+from recsys.events.reactions import reactions
+from recsys.recommend import engine
+
+RAIL_PICKS = 5
+RAIL_TRENDING = 5
+PAGE_PICKS = 24
+SIMILAR = 6
+
+
+def rail(request: HttpRequest) -> dict[str, Any]:
+    """The slates beside a page: `for_you` and `trending`."""
+    user = reader(request)
+    region = user.region if user else ""
+    picks = engine.recommend(user=user, region=region, count=RAIL_PICKS if user else 12)
+    return {"for_you": picks, "trending": engine.trending(region=region, count=RAIL_TRENDING)}
+
+
+@require_GET
+@vary_on_headers("HX-Request")
+@signed_in
+def for_you(request: HttpRequest, user: User) -> HttpResponse:
+    """The whole page, or for htmx the rail's part anew."""
+    part = is_fragment(request)
+    slate = engine.recommend(user=user, region=user.region, count=RAIL_PICKS if part else PAGE_PICKS)
+    return render(request, "recommend/_for_you.html" if part else "recommend/for_you.html", {"for_you": slate})
+
+
+@require_GET
+def trending(request: HttpRequest) -> HttpResponse:
+    user = reader(request)
+    region = user.region if user else ""
+    slate = engine.trending(region=region, count=PAGE_PICKS)
+    return render(request, "recommend/trending.html", {"trending": slate, "region": region})
+
+
+@require_GET
+def item(request: HttpRequest, pk: int) -> HttpResponse:
+    """One item. `?r=` names the recommendation that led here, for the page's script to send with its click."""
+    user = reader(request)
+    # A post is an item too; its name here is only text, because this app stands below the feeds.
+    found = get_object_or_404(Item.objects.select_related("post__author"), pk=pk)
+    reaction = reactions(user and user.pk, [found.pk]).get(found.pk)
+    context = {
+        "item": found,
+        "recommendation_id": _recommendation_id(request.GET.get("r", "")),
+        "reaction": reaction,
+        "rounded_rating": str(int((reaction.rating or 0) + 0.5)) if reaction else "",
+        "similar": engine.similar(item=found, user=user, count=SIMILAR),
+    }
+    if user:
+        context["for_you"] = engine.recommend(user=user, region=user.region, count=RAIL_PICKS, exclude=(found.pk,))
+    return render(request, "recommend/item.html", context | _link(found.url))
+
+
+def _recommendation_id(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _link(url: str) -> dict[str, str]:
+    """The item's own address, if it is one that a page may link to: never javascript: or data:, whoever stored it."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return {}
+    return {"safe_url": url, "safe_host": parts.hostname}
