@@ -48,9 +48,12 @@ class UpsertResult(NamedTuple):
     unchanged: int
 
 
-def check_user(data: Mapping[str, Any]) -> UserInput:
+def check_user(data: object) -> UserInput:
     """Check what a partner sent; raises InputError with every fault."""
-    errors = [FieldError(name, f"Unknown field; known are {', '.join(LIMITS)}.") for name in data if name not in LIMITS]
+    if not isinstance(data, Mapping):
+        raise InputError([FieldError("", "A user must be a JSON object with external_id.")])
+    unknown = [str(name)[:40] for name in data if name not in LIMITS]
+    errors = [FieldError(name, f"There is no such field. The fields are: {', '.join(LIMITS)}.") for name in unknown[:20]]
     for name, longest in LIMITS.items():
         required = name == "external_id"
         if not required and data.get(name) is None:
@@ -178,3 +181,9 @@ def do_update_profile(
     if changed:
         user.save(update_fields=list(changed))
     return user
+
+
+def do_erase_user(*, user: User) -> None:
+    """Delete `user` with everything of theirs: posts, follows, events, slates. Gone already is success."""
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).delete()

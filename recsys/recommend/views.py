@@ -28,7 +28,7 @@ def rail(request: HttpRequest) -> dict[str, Any]:
     user = reader(request)
     region = user.region if user else ""
     picks = engine.recommend(user=user, region=region, count=RAIL_PICKS if user else 12)
-    return {"for_you": picks, "trending": engine.trending(region=region, count=RAIL_TRENDING)}
+    return {"for_you": picks, "trending": engine.trending(region=region, count=RAIL_TRENDING, user=user)}
 
 
 @require_GET
@@ -45,7 +45,7 @@ def for_you(request: HttpRequest, user: User) -> HttpResponse:
 def trending(request: HttpRequest) -> HttpResponse:
     user = reader(request)
     region = user.region if user else ""
-    slate = engine.trending(region=region, count=PAGE_PICKS)
+    slate = engine.trending(region=region, count=PAGE_PICKS, user=user)
     return render(request, "recommend/trending.html", {"trending": slate, "region": region})
 
 
@@ -53,7 +53,7 @@ def trending(request: HttpRequest) -> HttpResponse:
 def item(request: HttpRequest, pk: int) -> HttpResponse:
     """One item. `?r=` names the recommendation that led here, for the page's script to send with its click."""
     user = reader(request)
-    # A post is an item too; its name here is only text, because this app stands below the feeds.
+    # A post is an item too. Here its name is only text, because this app stands below the feeds.
     found = get_object_or_404(Item.objects.select_related("post__author"), pk=pk)
     reaction = reactions(user and user.pk, [found.pk]).get(found.pk)
     context = {

@@ -123,6 +123,8 @@ LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = env.text("ACCOUNT_EMAIL_VERIFICATION", default="none")
+ACCOUNT_PRESERVE_USERNAME_CASING = False  # one name, one profile: Ana and ana are the same person
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "Tributary: "
 ACCOUNT_FORMS = {"signup": "recsys.accounts.forms.SignupForm"}
 EMAIL_BACKEND = env.text("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 

@@ -1,0 +1,37 @@
+"""The form in which people write posts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from feeds.models import Post
+
+LONGEST = Post._meta.get_field("text").max_length or 2000
+
+
+class PostText(forms.CharField):
+    """Text with plain line ends; a browser sends CRLF, which would count twice."""
+
+    def to_python(self, value: Any) -> str | None:
+        text = super().to_python(value)
+        return text and text.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+class PostForm(forms.Form):
+    text = PostText(
+        max_length=LONGEST,
+        error_messages={
+            "required": "Write something first.",
+            "max_length": "A post has at most %(limit_value)d characters; this one has %(show_value)d.",
+        },
+        widget=forms.Textarea(
+            attrs={"rows": 3, "placeholder": "What is on your mind?", "data-limit": LONGEST, "maxlength": None}
+        ),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The browser would cut off what is pasted without a word; the counter and the error say it instead.
+        self.fields["text"].widget.attrs.pop("maxlength", None)

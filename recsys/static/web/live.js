@@ -1,0 +1,86 @@
+// The live part of a page: counts new posts into a pill, takes deleted ones away, reloads what cannot be caught up on, and
+// says how the connection is. Without it, everything is still there after a reload.
+
+const body = document.body;
+const timeline = () => document.querySelector("#timeline");
+const pill = document.querySelector("#new-posts");
+const badge = document.querySelector("#home-badge");
+const state = document.querySelector("#connection");
+const LABELS = { open: "Live", connecting: "Reconnecting…", closed: "Offline" };
+const GRACE = 2500; // a short gap is nobody's business
+
+const waiting = new Set();
+let stateTimer = 0;
+
+function shown(id) {
+  return document.querySelector(`[data-post="${CSS.escape(String(id))}"]`);
+}
+
+function showWaiting() {
+  const count = waiting.size;
+  const words = `${count > 99 ? "99+" : count} new post${count === 1 ? "" : "s"}`;
+  if (pill) {
+    pill.hidden = count === 0;
+    pill.textContent = count ? words : "";
+  }
+  if (badge && !pill) {
+    badge.hidden = count === 0;
+    badge.textContent = count > 99 ? "99+" : String(count);
+    badge.setAttribute("aria-label", words);
+  }
+  document.title = document.title.replace(/^\(\d+\+?\) /, "");
+  if (count) document.title = `(${count > 99 ? "99+" : count}) ${document.title}`;
+}
+
+function onEvent(subscription, event) {
+  if (event.type === "post.new" && !shown(event.post)) {
+    waiting.add(event.post);
+    showWaiting();
+  } else if (event.type === "post.deleted") {
+    waiting.delete(event.post);
+    showWaiting();
+    document.dispatchEvent(new CustomEvent("post:deleted", { detail: { post: event.post } }));
+  }
+}
+
+function reload() {
+  if (timeline()?.dataset.firstPage === "true") body.dispatchEvent(new CustomEvent("timeline:reload"));
+}
+
+function onState(name) {
+  if (!state) return;
+  const known = { connected: "open", open: "open", connecting: "connecting", reconnecting: "connecting" }[name] ?? "closed";
+  clearTimeout(stateTimer);
+  const show = () => {
+    state.hidden = false;
+    state.dataset.state = known;
+    state.textContent = LABELS[known];
+  };
+  if (known === "open") show();
+  else stateTimer = setTimeout(show, GRACE);
+}
+
+document.addEventListener("htmx:after:swap", () => {
+  if (!timeline()) return;
+  for (const id of [...waiting]) if (shown(id)) waiting.delete(id);
+  showWaiting();
+});
+pill?.addEventListener("click", () => {
+  waiting.clear();
+  showWaiting();
+});
+
+async function start() {
+  const { connect } = await import(body.dataset.realtimeClient);
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  const position = timeline()?.dataset.firstPage === "true" ? timeline().dataset.position : undefined;
+  connect({
+    url: `${scheme}//${location.host}${body.dataset.realtime}`,
+    subscriptions: [{ kind: "timeline", arg: "", position }],
+    onEvent,
+    onState,
+    onResync: reload,
+  });
+}
+
+start().catch(() => onState("closed"));
