@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from django.db import connection, transaction
 
 from recsys.catalog.inputs import ItemInput, check_item
+from recsys.catalog.models import Item
 
-__all__ = ["ItemInput", "UpsertResult", "check_item", "do_upsert_items"]
+__all__ = ["ItemInput", "UpsertResult", "check_item", "do_delete_item", "do_upsert_items"]
 
 CHUNK = 5000
 
@@ -63,3 +64,9 @@ def do_upsert_items(*, rows: Sequence[ItemInput]) -> UpsertResult:
             created += sum(inserted)
             written += len(inserted)
     return UpsertResult(created=created, updated=written - created, unchanged=len(rows) - written)
+
+
+def do_delete_item(*, item: Item) -> None:
+    """Delete `item` with its vectors, counters and everything that users did with it. Gone already is success."""
+    with transaction.atomic():
+        Item.objects.filter(pk=item.pk).delete()

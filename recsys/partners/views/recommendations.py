@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from recsys.partners.addressing import find_item, find_user
+from recsys.partners.representations import slate_body
+from recsys.partners.serializers import RecommendationsQuery, SimilarQuery, SlateSerializer, TrendingQuery
+from recsys.partners.views.base import PartnerView, documented, query
+from recsys.recommend.engine import recommend, similar, trending
+
+
+class RecommendationsView(PartnerView):
+    """For one user."""
+
+    @documented(
+        "Recommend items to a user",
+        answer=SlateSerializer,
+        parameters=RecommendationsQuery,
+        named=True,
+        problems=(404,),
+        operation="recommend",
+    )
+    def get(self, request: Request, external_id: str) -> Response:
+        """What the user did a moment ago counts already. Send the recommendation_id with the events that follow."""
+        asked = query(request, RecommendationsQuery)
+        user = find_user(external_id)
+        region = asked.get("region") or user.region
+        return Response(slate_body(recommend(user=user, region=region, count=asked["count"], surface=asked["surface"])))
+
+
+class SimilarView(PartnerView):
+    """For one item."""
+
+    @documented(
+        "Find similar items",
+        answer=SlateSerializer,
+        parameters=SimilarQuery,
+        named=True,
+        problems=(404,),
+        operation="similar_items",
+    )
+    def get(self, request: Request, external_id: str) -> Response:
+        """By what they are about and by who liked them."""
+        asked = query(request, SimilarQuery)
+        return Response(slate_body(similar(item=find_item(external_id), user=None, count=asked["count"])))
+
+
+class TrendingView(PartnerView):
+    """For everybody."""
+
+    @documented("List what is trending", answer=SlateSerializer, parameters=TrendingQuery, operation="trending_items")
+    def get(self, request: Request) -> Response:
+        """By recent activity in the region; where that is little, everywhere's."""
+        asked = query(request, TrendingQuery)
+        return Response(slate_body(trending(region=asked["region"], count=asked["count"])))

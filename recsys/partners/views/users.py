@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from recsys.accounts.actions import check_user, do_erase_user, do_upsert_users
+from recsys.partners.addressing import find_user
+from recsys.partners.batches import check_rows, object_only, read_rows, with_free_name
+from recsys.partners.representations import user_body
+from recsys.partners.serializers import StoredUserSerializer, UpsertedSerializer, UserBatchSerializer
+from recsys.partners.views.base import PartnerView, documented, query
+
+EXAMPLE = {"users": [{"external_id": "customer-4711", "display_name": "Ana", "region": "GB"}]}
+
+
+class UsersView(PartnerView):
+    """The people to recommend to."""
+
+    @documented(
+        "Create or change users",
+        body=UserBatchSerializer,
+        answer=UpsertedSerializer,
+        example=EXAMPLE,
+        operation="upsert_users",
+    )
+    def post(self, request: Request) -> Response:
+        """All or nothing, up to 1,000 at a time, by external_id. A field left out stays as it is. They cannot log in
+        until the site's staff gives them a password.
+        """
+        query(request)
+        rows = check_rows(read_rows(request.data, "users"), with_free_name(object_only(check_user, "user")))
+        result = do_upsert_users(rows=rows)
+        return Response({"created": result.created, "updated": result.updated, "unchanged": result.unchanged})
+
+
+class UserView(PartnerView):
+    """One user."""
+
+    @documented("Show a user", answer=StoredUserSerializer, named=True, problems=(404,), operation="get_user")
+    def get(self, request: Request, external_id: str) -> Response:
+        query(request)
+        return Response(user_body(find_user(external_id)))
+
+    @documented("Erase a user", answer=None, named=True, problems=(404,), operation="erase_user")
+    def delete(self, request: Request, external_id: str) -> Response:
+        """With everything of theirs: events, posts, follows, slates. This cannot be undone."""
+        query(request)
+        user = find_user(external_id)
+        if user.external_id is None or user.is_staff or user.is_superuser:
+            raise PermissionDenied("Only users that partners sent can be erased here; ask the site's staff for others.")
+        do_erase_user(user=user)
+        return Response(status=204)
