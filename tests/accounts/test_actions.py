@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import pytest
+
+from recsys.accounts.actions import UserInput, check_user, do_update_profile, do_upsert_users
+from recsys.accounts.models import User
+from recsys.accounts.selectors import active_user, user_ids
+from recsys.inputs import InputError
+
+
+def faults(data) -> dict[str, str]:
+    with pytest.raises(InputError) as caught:
+        check_user(data)
+    return dict(caught.value.errors)
+
+
+class TestCheckUser:
+    def test_cleans_what_it_accepts(self):
+        data = {"external_id": " c-1 ", "username": "Ana", "display_name": "Ana", "region": "united kingdom"}
+        assert check_user(data) == UserInput("c-1", username="ana", display_name="Ana", region="GB")
+
+    def test_names_every_fault_at_once(self):
+        found = faults({"external_id": "", "display_name": 3, "bio": "x" * 281, "colour": "red"})
+        assert set(found) == {"external_id", "display_name", "bio", "colour"}
+        assert "280" in found["bio"]
+        assert "external_id" in found["colour"]  # it says which fields there are
+
+    @pytest.mark.parametrize("data", [None, [], "ana", 3])
+    def test_refuses_what_is_no_object(self, data):
+        assert "object" in faults(data)[""]
+
+    @pytest.mark.parametrize("text", ["a\x00b", "a\ud800b"])
+    def test_refuses_text_that_the_database_cannot_hold(self, text):
+        assert "Unicode" in faults({"external_id": text})["external_id"]
+
+    @pytest.mark.parametrize("username", ["a/b", "..", "admin", "a b", "ä", "-x", "x" * 31])
+    def test_refuses_usernames_that_would_break_an_address_or_pretend(self, username):
+        assert "username" in faults({"external_id": "1", "username": username})
+
+    def test_refuses_unknown_regions(self):
+        assert "US-CA" in faults({"external_id": "1", "region": "XX"})["region"]
+
+
+@pytest.mark.django_db
+class TestUpsertUsers:
+    def test_creates_changes_and_leaves_alone(self):
+        rows = [UserInput("a", display_name="Ana", region="GB"), UserInput("b")]
+        assert do_upsert_users(rows=rows) == (2, 0, 0)
+        assert do_upsert_users(rows=rows) == (0, 0, 2)
+        assert do_upsert_users(rows=[UserInput("a", region="FR"), UserInput("c")]) == (1, 1, 0)
+        ana = User.objects.get(external_id="a")
+        assert (ana.display_name, ana.region) == ("Ana", "FR")  # what was not given stayed
+        assert not ana.has_usable_password()
+
+    def test_a_repetition_writes_nothing(self, django_assert_num_queries):
+        rows = [UserInput(f"user-{number}", display_name="x") for number in range(50)]
+        do_upsert_users(rows=rows)
+        with django_assert_num_queries(3) as queries:  # one read between savepoint and release
+            do_upsert_users(rows=rows)
+        assert not [query for query in queries.captured_queries if query["sql"].startswith(("INSERT", "UPDATE"))]
+
+    def test_the_last_of_two_rows_about_one_person_wins(self):
+        do_upsert_users(rows=[UserInput("a", display_name="first"), UserInput("a", display_name="second")])
+        assert User.objects.get(external_id="a").display_name == "second"
+
+    def test_derives_usernames_that_are_free_and_stay(self):
+        User.objects.create_user("ana")
+        do_upsert_users(rows=[UserInput("ana"), UserInput("Ana/../x"), UserInput("42"), UserInput("admin")])
+        names = dict(User.objects.exclude(external_id=None).values_list("external_id", "username"))
+        assert names["42"] == "42"
+        assert names["ana"].startswith("ana-")
+        assert "/" not in names["Ana/../x"]
+        assert names["admin"] != "admin"
+        do_upsert_users(rows=[UserInput("ana", display_name="New")])
+        assert User.objects.get(external_id="ana").username == names["ana"]
+
+    def test_refuses_usernames_of_others_and_changes_nothing(self):
+        User.objects.create_user("ana")
+        do_upsert_users(rows=[UserInput("b", username="ben")])
+        for row in (UserInput("c", username="ana"), UserInput("b", username="ana")):
+            with pytest.raises(InputError, match="somebody else"):
+                do_upsert_users(rows=[UserInput("new"), row])
+        assert not User.objects.filter(external_id="new").exists()
+        with pytest.raises(InputError, match="somebody else"):
+            do_upsert_users(rows=[UserInput("x", username="same"), UserInput("y", username="same")])
+
+    def test_large_batches_take_few_queries(self, django_assert_max_num_queries):
+        rows = [UserInput(f"u{number}") for number in range(2500)]
+        with django_assert_max_num_queries(20):
+            do_upsert_users(rows=rows)
+        assert User.objects.count() == 2500
+
+
+@pytest.mark.django_db
+def test_update_profile_changes_only_what_is_given(django_assert_num_queries):
+    user = User.objects.create_user("ana", display_name="Ana", region="GB")
+    do_update_profile(user=user, bio="Hello")
+    user.refresh_from_db()
+    assert (user.display_name, user.bio, user.region) == ("Ana", "Hello", "GB")
+    with django_assert_num_queries(0):
+        do_update_profile(user=user, bio="Hello", region="GB")
+
+
+@pytest.mark.django_db
+def test_selectors_find_active_users_only():
+    ana = User.objects.create_user("ana", external_id="1")
+    User.objects.create_user("gone", is_active=False)
+    User.objects.create_user("Big")
+    assert active_user("Ana") == ana
+    assert active_user("Big") is not None
+    assert active_user("gone") is None
+    assert user_ids(["1", "2"]) == {"1": ana.pk}
