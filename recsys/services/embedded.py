@@ -26,6 +26,7 @@ class DataDirectory:
     def __init__(self, data_dir: Path) -> None:
         self.paths = ServicePaths(data_dir.resolve())
         self._lock: IO[str] | None = None
+        self._run_dir_is_ours = False
 
     def acquire(self, account: Account) -> None:
         """Make the directories and take the lock; ServiceError where another process holds it."""
@@ -53,8 +54,10 @@ class DataDirectory:
         self._rotate_logs(self.paths.log_dir.glob("*.log"))
 
     def release(self) -> None:
-        """Give the lock up and remove the sockets."""
-        shutil.rmtree(self.paths.run_dir, ignore_errors=True)
+        """Give the lock up and remove the sockets, as far as `acquire` came."""
+        if self._run_dir_is_ours:
+            shutil.rmtree(self.paths.run_dir, ignore_errors=True)
+            self._run_dir_is_ours = False
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -67,6 +70,7 @@ class DataDirectory:
         if not stat.S_ISDIR(info.st_mode) or info.st_uid not in account.owners or info.st_mode & 0o077:
             raise ServiceError(f"{run_dir} belongs to somebody else or is open to others; remove it and start again.")
         account.own(run_dir)
+        self._run_dir_is_ours = True
 
     @staticmethod
     def _rotate_logs(logs: Iterable[Path]) -> None:
@@ -87,10 +91,11 @@ class EmbeddedServices:
 
     def start(self) -> None:
         """Take the data directory and start what is wanted; on a failure nothing is left running."""
-        account = service_account()
-        self.directory.acquire(account)
+        embedded = any(self._wanted.values())
+        account = service_account() if embedded else Account()
         try:
-            if any(self._wanted.values()):
+            self.directory.acquire(account)
+            if embedded:
                 self._start_servers(account)
         except BaseException:
             self.stop()

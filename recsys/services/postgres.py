@@ -121,21 +121,25 @@ class EmbeddedPostgres:
         scratch.rename(final)
 
     def _end_leftover(self) -> None:
-        """End a server that an earlier, killed supervisor left over this directory (it may still be shutting down)."""
+        """End a server that an earlier, killed supervisor left over this directory (it may still be shutting down).
+
+        Whoever calls this holds the data directory's lock, so a pid file that names any other process is stale.
+        """
+        pid_file = self.paths.postgres_dir / "postmaster.pid"
         try:
-            pid = int((self.paths.postgres_dir / "postmaster.pid").read_text().split("\n", 1)[0])
-            leftover = psutil.Process(pid)
+            leftover = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
             ours = leftover.name() == "postgres" and str(self.paths.postgres_dir.resolve()) in leftover.cmdline()
-        except (FileNotFoundError, ValueError, psutil.Error):
+        except PermissionError as error:
+            raise ServiceError(
+                f"{self.paths.postgres_dir} is another user's. Run this as that user, or choose another --data-dir."
+            ) from error
+        except FileNotFoundError:
             return
-        for signum in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL) if ours else ():
-            try:
-                leftover.send_signal(signum)
-                leftover.wait(20)
-            except psutil.TimeoutExpired:
-                continue
-            except psutil.NoSuchProcess:
-                break
+        except (ValueError, psutil.Error):
+            ours = False
+        if ours:
+            _end(leftover)
+        pid_file.unlink(missing_ok=True)
 
     def _options(self) -> list[str]:
         settings = {
@@ -168,6 +172,18 @@ class EmbeddedPostgres:
         with self._connect() as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'tributary'").fetchone():
                 connection.execute("CREATE DATABASE tributary")
+
+
+def _end(process: psutil.Process) -> None:
+    for signum in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        try:
+            process.send_signal(signum)
+            process.wait(20)
+        except psutil.TimeoutExpired:
+            continue
+        except psutil.NoSuchProcess:
+            pass
+        return
 
 
 def _shared_memory_type() -> str:

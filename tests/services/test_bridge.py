@@ -24,6 +24,7 @@ class Client:
         self.app = app
         self.events: list[dict[str, Any]] = []
         self.gone = asyncio.Event()
+        self._finished = False
 
     async def receive_rest(self) -> None:
         """Called when the body is through, before its end is told."""
@@ -36,10 +37,15 @@ class Client:
         body: Iterable[bytes] = (),
         headers: Iterable[tuple[bytes, bytes]] = (),
     ) -> tuple[int, dict[bytes, bytes], bytes]:
-        scope = {
-            "type": "http", "method": method, "http_version": "1.1", "scheme": "http", "raw_path": path,
-            "path": path.decode(), "query_string": b"", "headers": list(headers), "server": ("here", 80), "client": ("192.0.2.7", 4321),
-        }  # fmt: skip
+        scope: dict[str, Any] = {
+            "type": "http",
+            "method": method,
+            "http_version": "1.1",
+            "scheme": "http",
+            "query_string": b"",
+        }
+        scope |= {"raw_path": path, "path": path.decode(), "headers": list(headers)}
+        scope |= {"server": ("here", 80), "client": ("192.0.2.7", 4321)}
         chunks = iter(body)
 
         async def receive() -> dict[str, Any]:
@@ -55,7 +61,6 @@ class Client:
         async def send(message: dict[str, Any]) -> None:
             self.events.append(message)
 
-        self._finished = False
         await self.app(scope, receive, send)
         start, *rest = self.events
         return start["status"], dict(start["headers"]), b"".join(event.get("body", b"") for event in rest)
