@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_safe, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from feeds.actions import do_create_post, do_delete_post, do_follow, do_unfollow
@@ -23,7 +23,7 @@ from recsys.events.reactions import reactions
 from recsys.recommend.views import rail
 
 
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """A reader's timeline; for a visitor, what is popular and an invitation."""
     user = reader(request)
@@ -35,7 +35,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "feeds/home.html", _page_context(request, page, user) | rail(request) | suggested)
 
 
-@require_GET
+@require_safe
 @vary_on_headers("HX-Request")
 @signed_in
 def timeline(request: HttpRequest, user: User) -> HttpResponse:
@@ -92,7 +92,7 @@ def delete_post(request: HttpRequest, user: User, pk: int) -> HttpResponse:
     return HttpResponse(headers=leave)
 
 
-@require_GET
+@require_safe
 @vary_on_headers("HX-Request")
 def profile(request: HttpRequest, username: str) -> HttpResponse:
     """A person's posts, newest first, and their place in the graph."""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from recsys.accounts.models import User
@@ -31,7 +31,7 @@ def rail(request: HttpRequest) -> dict[str, Any]:
     return {"for_you": picks, "trending": engine.trending(region=region, count=RAIL_TRENDING, user=user)}
 
 
-@require_GET
+@require_safe
 @vary_on_headers("HX-Request")
 @signed_in
 def for_you(request: HttpRequest, user: User) -> HttpResponse:
@@ -41,7 +41,7 @@ def for_you(request: HttpRequest, user: User) -> HttpResponse:
     return render(request, "recommend/_for_you.html" if part else "recommend/for_you.html", {"for_you": slate})
 
 
-@require_GET
+@require_safe
 def trending(request: HttpRequest) -> HttpResponse:
     user = reader(request)
     region = user.region if user else ""
@@ -49,7 +49,7 @@ def trending(request: HttpRequest) -> HttpResponse:
     return render(request, "recommend/trending.html", {"trending": slate, "region": region})
 
 
-@require_GET
+@require_safe
 def item(request: HttpRequest, pk: int) -> HttpResponse:
     """One item. `?r=` names the recommendation that led here, for the page's script to send with its click."""
     user = reader(request)

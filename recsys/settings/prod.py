@@ -10,7 +10,7 @@ Environment().require(
 )
 
 from recsys.settings.base import *  # noqa: E402, F403
-from recsys.settings.base import env  # noqa: E402
+from recsys.settings.base import BASE_DIR, env  # noqa: E402
 
 SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=True)
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]  # asked from within, without TLS
@@ -23,6 +23,7 @@ SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 
 # `collectstatic` gives every file a name made of its content, which browsers may keep for ever.
+STATIC_ROOT = env.text("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
