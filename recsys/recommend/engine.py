@@ -152,8 +152,10 @@ def _serve(request: _Request, sources: Mapping[str, Source]) -> ServedSlate:
         trace["ignored_parameters"] = ignored
     served = ServedSlate(uuid.uuid4(), entries, served_by, trace)
     do_save_slate(served=served, user_id=request.user_id, surface=request.surface, region=request.region)
-    slates.labels(request.surface, served_by.split(",")[0]).inc()
-    slate_seconds.labels(request.surface).observe(time.perf_counter() - began)
+    # Partners name surfaces as they like, and each label's value lives for ever.
+    label = request.surface if request.surface in _SOURCES else "other"
+    slates.labels(label, served_by.split(",")[0]).inc()
+    slate_seconds.labels(label).observe(time.perf_counter() - began)
     return served
 
 
