@@ -15,7 +15,7 @@ system per row, for all rows at once by conjugate gradients from the last soluti
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -33,8 +33,8 @@ class AlsConfig:
     `cg_steps` conjugate gradient steps for each row in each."""
 
     dimensions: int = 64
-    unobserved: float = 0.1
-    regularisation: float = 0.003
+    unobserved: float = 0.3
+    regularisation: float = 0.01
     frequency_exponent: float = 1.0
     epochs: int = 10
     cg_steps: int = 4
@@ -80,6 +80,13 @@ def fit(
         if progress:
             progress(epoch + 1, config.epochs)
     return AlsFactors(users=users, items=items)
+
+
+def fold_in_many(observed: sp.csr_matrix, items: Floats, config: AlsConfig, cg_steps: int = 12) -> Floats:
+    """The vectors (n_users, d) of many users at once, given `items` (n_items, d); each close to that of `fold_in`."""
+    by_user = sp.csr_matrix(observed, dtype=np.float32)
+    users = np.zeros((by_user.shape[0], items.shape[1]), dtype=np.float32)
+    return _half_step(by_user, users, items, replace(config, cg_steps=cg_steps))
 
 
 def gram(factors: Floats) -> Floats:

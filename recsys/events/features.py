@@ -1,4 +1,4 @@
-"""What is known of a user at this moment, read from the interactions themselves: so a request sees the click before it."""
+"""What is known of a user now, read from the interactions themselves: so a request sees the click before it."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _read(sql: str, parameters: list[int]) -> list[RecentItem]:
 
 
 def _summarise(events: Iterable[RecentItem]) -> dict[int, RecentItem]:
-    """One event for each item, in the order of `events` (newest first): its newest verdict, else its strongest event."""
+    """One event for each item, in the order of `events` (newest first): its newest verdict, else its strongest one."""
     best: dict[int, RecentItem] = {}
     for event in events:
         known = best.get(event.item_id)

@@ -84,17 +84,12 @@ def drop_expired(now: datetime | None = None) -> list[str]:
     """Drop the partitions whose time is past retention, and return their names.
 
     Not one that received something within retention: what was imported yesterday is kept as long as what happened
-    yesterday, however old it is.
+    yesterday, however old it is. OperationalError where long queries hold it up: others are not made to wait behind
+    them, and the next run drops it.
     """
     start = retention_start(now)
-    dropped = []
-    for period in sorted(existing_partitions()):
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-            if period.end <= start and not _received_since(period, start):
-                cursor.execute(f"DROP TABLE IF EXISTS {period.name}")
-                dropped.append(period.name)
-    return dropped
+    expired = [period for period in sorted(existing_partitions()) if period.end <= start]
+    return [period.name for period in expired if _drop_unless_received_since(period, start)]
 
 
 def existing_partitions() -> set[Period]:
@@ -138,7 +133,14 @@ def _create(period: Period) -> str:
     return period.name
 
 
-def _received_since(period: Period, moment: datetime) -> bool:
+@transaction.atomic
+def _drop_unless_received_since(period: Period, moment: datetime) -> bool:
     with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        cursor.execute(f"LOCK TABLE {TABLE} IN ACCESS EXCLUSIVE MODE")
         cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {period.name} WHERE received_at >= %s)", [moment])  # noqa: S608
-        return bool(cursor.fetchone()[0])
+        if cursor.fetchone()[0]:
+            return False
+        cursor.execute(f"DROP TABLE {period.name}")
+    return True

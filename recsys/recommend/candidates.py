@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from recsys.events.features import RecentItem
 from recsys.events.heat import region_chain
@@ -67,8 +68,7 @@ def bounded(milliseconds: int) -> Iterator[None]:
     """A transaction in which no statement runs longer, and vector indexes go on until enough rows pass the filters."""
     nested = connection.in_atomic_block
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('statement_timeout')")
-        before = cursor.fetchone()[0]
+        before = _statement_timeout(cursor) if nested else ""
         cursor.execute(
             "SELECT set_config('statement_timeout', %s, true), "
             "set_config('hnsw.iterative_scan', 'relaxed_order', true), "
@@ -78,6 +78,11 @@ def bounded(milliseconds: int) -> Iterator[None]:
         yield
         if nested:  # the end of a transaction of our own undoes it by itself
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [before])
+
+
+def _statement_timeout(cursor: CursorWrapper) -> str:
+    cursor.execute("SELECT current_setting('statement_timeout')")
+    return str(cursor.fetchone()[0])
 
 
 def fetch(sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -15,8 +15,8 @@ from recsys.recommend.sources import Source
 
 logger = logging.getLogger(__name__)
 
-STATEMENT_MS = 150  # a source's statement that takes longer is cancelled by the database
-TOTAL_SECONDS = 0.4  # after which no further source is asked
+STATEMENT_MS = 250  # a source's statement that takes longer is cancelled by the database
+TOTAL_SECONDS = 0.6  # after which no further source is asked
 
 
 @dataclass

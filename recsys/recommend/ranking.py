@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Ranked:
-    """A proposed item: `score` is the sum of `scores` (by source, weight times normalised score); `source` gave most."""
+    """A proposed item: `score` sums up `scores` (by source, weight times normalised score); `source` gave most."""
 
     item_id: int
     score: float

@@ -48,19 +48,33 @@ def create_partition(model: type[models.Model], version: int, item_ids: NDArray[
         cursor.execute(f"ANALYZE {part}")
         # Attaching takes this lock anyway, and fails where an item was deleted since its vector was made.
         cursor.execute("LOCK TABLE catalog_item IN SHARE ROW EXCLUSIVE MODE")
-        cursor.execute(
-            f"DELETE FROM {part} WHERE NOT EXISTS (SELECT 1 FROM catalog_item WHERE id = {part}.item_id)"  # noqa: S608
-        )
+        cursor.execute(f"DELETE FROM {part} WHERE NOT EXISTS (SELECT 1 FROM catalog_item WHERE id = {part}.item_id)")  # noqa: S608
         cursor.execute(f"ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES IN (%s)", [version])
 
 
 def drop_partitions(model: type[models.Model], keep: Sequence[int]) -> list[str]:
-    """Drop the partitions of all versions but `keep`; return their names. Waits for nobody longer than a moment."""
+    """Drop the partitions of all versions but `keep`; return their names. Within the caller's transaction.
+
+    OperationalError where readers hold it up: they are not made to wait, and the next training drops it.
+    """
     table = model._meta.db_table
     kept = {f"{table}_v{version}" for version in keep}
     with connection.cursor() as cursor:
         cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass", [table])
         old = sorted({name for (name,) in cursor.fetchall()} - kept)
+        cursor.execute("SET LOCAL lock_timeout = '2s'")
         for name in old:
             cursor.execute(f"DROP TABLE {name}")
     return old
+
+
+def read_vectors(model: type[models.Model], version: int) -> tuple[NDArray[np.int64], Floats]:
+    """All item ids (n,), sorted, and their vectors (n, d) of a version."""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT item_id, halfvec_send(vector) FROM {table} WHERE model_version = %s ORDER BY item_id",  # noqa: S608
+            [version],
+        )
+        rows = cursor.fetchall()
+    return np.array([item_id for item_id, _ in rows], dtype=np.int64), from_sent([sent for _, sent in rows])

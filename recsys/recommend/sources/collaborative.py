@@ -63,7 +63,7 @@ class Collaborative:
 
 
 def history_weights(history: Sequence[RecentItem]) -> NDArray[np.float32]:
-    """Confidence weights: an event's strength, less for those long before the reader's newest one (whenever that was)."""
+    """Confidence weights: an event's strength, less for one long before the reader's newest (whenever that was)."""
     newest = max(one.occurred_at for one in history)
     ages = [(newest - one.occurred_at).total_seconds() / 86_400 for one in history]
     strengths = np.array([one.strength for one in history], dtype=np.float32)
