@@ -53,7 +53,9 @@ def check_user(data: object) -> UserInput:
     if not isinstance(data, Mapping):
         raise InputError([FieldError("", "A user must be a JSON object with external_id.")])
     unknown = [str(name)[:40] for name in data if name not in LIMITS]
-    errors = [FieldError(name, f"There is no such field. The fields are: {', '.join(LIMITS)}.") for name in unknown[:20]]
+    errors = [
+        FieldError(name, f"There is no such field. The fields are: {', '.join(LIMITS)}.") for name in unknown[:20]
+    ]
     for name, longest in LIMITS.items():
         required = name == "external_id"
         if not required and data.get(name) is None:

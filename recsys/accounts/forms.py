@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
+from allauth.account.forms import LoginForm as AllauthLoginForm
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
 from django.http import HttpRequest
@@ -74,6 +75,16 @@ class SignupForm(AllauthSignupForm):
 
     def custom_signup(self, request: HttpRequest, user: User) -> None:
         do_update_profile(user=user, region=self.cleaned_data["region"])
+
+
+class LoginForm(AllauthLoginForm):
+    """Log-in, with a label that says which name is meant."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].label = "Username or e-mail"
+        self.fields["login"].widget.attrs |= {"autocomplete": "username", "autocapitalize": "none"}
+        self.fields["remember"].label = "Keep me logged in on this device"
 
 
 class ProfileForm(forms.Form):

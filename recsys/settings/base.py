@@ -125,7 +125,7 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = env.text("ACCOUNT_EMAIL_VERIFICATION", default="none")
 ACCOUNT_PRESERVE_USERNAME_CASING = False  # one name, one profile: Ana and ana are the same person
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Tributary: "
-ACCOUNT_FORMS = {"signup": "recsys.accounts.forms.SignupForm"}
+ACCOUNT_FORMS = {"signup": "recsys.accounts.forms.SignupForm", "login": "recsys.accounts.forms.LoginForm"}
 EMAIL_BACKEND = env.text("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 
 LOGGING = configure_logging(form=env.text("LOG_FORMAT", default="auto"), level=env.text("LOG_LEVEL", default="INFO"))
