@@ -11,11 +11,11 @@ from django.db import IntegrityError, connection, transaction
 
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
-from recsys.events.inputs import EventInput, check_event, check_events, occurred_at_fault
+from recsys.events.inputs import EventInput, check_event, occurred_at_fault
 from recsys.events.partitions import ensure_partitions
 from recsys.inputs import FieldError, InputError
 
-__all__ = ["EventInput", "RecordResult", "check_event", "check_events", "do_prune_receipts", "do_record_events"]
+__all__ = ["EventInput", "RecordResult", "check_event", "do_prune_receipts", "do_record_events"]
 
 PRUNE_CHUNK = 10_000
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from recsys.accounts.models import User
 from recsys.accounts.regions import normalise_region
 from recsys.catalog.inputs import check_moment
-from recsys.catalog.models import Item
 from recsys.events.models import InteractionKind
 from recsys.events.partitions import retention_start
 from recsys.inputs import FieldError, InputError, text_fault
 
-MAX_EVENTS = 10_000
 MAX_AHEAD = timedelta(days=1)
 FIELDS = ("event_id", "user", "item", "kind", "value", "occurred_at", "region", "recommendation_id")
 
@@ -33,26 +30,6 @@ class EventInput:
     occurred_at: datetime | None = None  # None: now
     region: str | None = None  # None: the user's own
     recommendation_id: uuid.UUID | None = None
-
-
-def check_events(rows: Sequence[object]) -> list[EventInput]:
-    """Return what a partner's `rows` describe, their users and items looked up by external id (two queries).
-
-    InputError names every fault in every row: `[3].kind` is the field kind of the fourth.
-    """
-    if len(rows) > MAX_EVENTS:
-        raise InputError([FieldError("", f"There are {len(rows)} events; at most {MAX_EVENTS} fit into one request.")])
-    users = _ids_by_external_id(User, "user", rows)
-    items = _ids_by_external_id(Item, "item", rows)
-    events, errors = [], []
-    for index, row in enumerate(rows):
-        try:
-            events.append(check_event(row, users=users, items=items))
-        except InputError as error:
-            errors += [FieldError(f"[{index}]" + (name and f".{name}"), message) for name, message in error.errors]
-    if errors:
-        raise InputError(errors)
-    return events
 
 
 def check_event(data: object, *, users: Mapping[str, int], items: Mapping[str, int]) -> EventInput:
@@ -77,11 +54,6 @@ def check_event(data: object, *, users: Mapping[str, int], items: Mapping[str, i
     if check.errors:
         raise InputError(check.errors)
     return event
-
-
-def _ids_by_external_id(model: Any, name: str, rows: Sequence[object]) -> dict[str, int]:
-    names = {value for row in rows if isinstance(row, Mapping) and not text_fault(value := row.get(name), longest=128)}
-    return dict(model.objects.filter(external_id__in=names).values_list("external_id", "pk"))
 
 
 class _EventCheck:

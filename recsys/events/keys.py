@@ -1,0 +1,11 @@
+"""The Valkey keys of the browser's events."""
+
+from realtime.valkey import KeyPattern
+
+RATE = KeyPattern(
+    template="events:rate:{user_id}:{minute}",
+    owner="recsys.events.limits",
+    holds="how many events a signed-in user's browser sent in that minute",
+    bound="one number for each active user",
+    ttl=120,
+)
