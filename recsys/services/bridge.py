@@ -51,7 +51,7 @@ class WSGIBridge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = bytearray()
         try:
-            refusal = await self._read_body(scope, receive, body)
+            refusal = await self._read_body(scope, receive, body) if _has_body(scope["headers"]) else None
             if refusal is None and self._running >= self.capacity:
                 refusal = problem(503, "The server is busy. Try again in a moment.", ("Retry-After", "1"))
             if refusal is not None:
@@ -92,8 +92,8 @@ class WSGIBridge:
         loop = asyncio.get_running_loop()
         self._running += 1
         try:
-            work = loop.run_in_executor(self._pool, self._respond, build_environ(scope, body), loop, receive, send)
-            reply = await asyncio.shield(work)
+            environ = build_environ(scope, body)
+            reply = await loop.run_in_executor(self._pool, self._respond, environ, loop, receive, send)
         finally:
             self._running -= 1
         if reply is not None:
@@ -114,3 +114,8 @@ class WSGIBridge:
             close = getattr(result, "close", None)
             if close is not None:
                 close()
+
+
+def _has_body(headers: list[tuple[bytes, bytes]]) -> bool:
+    """Whether a body is announced; most requests have none, and waiting for its end costs them time."""
+    return any((name == b"content-length" and value != b"0") or name == b"transfer-encoding" for name, value in headers)

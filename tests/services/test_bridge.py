@@ -46,6 +46,8 @@ class Client:
         }
         scope |= {"raw_path": path, "path": path.decode(), "headers": list(headers)}
         scope |= {"server": ("here", 80), "client": ("192.0.2.7", 4321)}
+        if body and b"content-length" not in dict(headers):
+            scope["headers"].append((b"transfer-encoding", b"chunked"))
         chunks = iter(body)
 
         async def receive() -> dict[str, Any]:
