@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from django.db.models import Model
+from django.urls import register_converter
 from rest_framework.exceptions import NotFound
 
 from recsys.accounts.models import User
@@ -34,6 +35,9 @@ class NameConverter:
 
     def to_url(self, value: str) -> str:
         return value
+
+
+register_converter(NameConverter, "name")
 
 
 def find_item(name: str) -> Item:

@@ -34,7 +34,7 @@ def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpRespons
     status = response.status_code
     detail = DETAILS.get(status) or f"{(KINDS.get(status) or KINDS[500])[1]}."
     converted = HttpResponse(orjson.dumps(problem(status, detail, request)), status=status, content_type=MEDIA_TYPE)
-    for name in ("Allow", "Retry-After", "WWW-Authenticate"):
-        if name in response.headers:
-            converted.headers[name] = response.headers[name]
+    for name, value in response.headers.items():
+        if not name.lower().startswith("content-") or name == "Content-Security-Policy":
+            converted.headers[name] = value
     return converted

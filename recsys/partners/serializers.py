@@ -46,21 +46,28 @@ def _count(default: int) -> serializers.IntegerField:
     return serializers.IntegerField(min_value=1, max_value=100, default=default, help_text="How many items at most.")
 
 
+def _kind() -> serializers.CharField:
+    return serializers.CharField(max_length=32, default="", help_text="Only items of this kind, such as film.")
+
+
 class RecommendationsQuery(StrictQuery):
     count = _count(10)
     surface = serializers.RegexField(
         r"^[a-z][a-z0-9_]*\Z", max_length=32, default="for_you", help_text="Where they will be shown, such as for_you."
     )
     region = RegionField(help_text="Where the user is now, such as GB or US-CA. Left out: the user's own region.")
+    kind = _kind()
 
 
 class SimilarQuery(StrictQuery):
     count = _count(10)
+    kind = _kind()
 
 
 class TrendingQuery(StrictQuery):
     count = _count(10)
     region = RegionField(default="", help_text="Such as GB or US-CA. Left out: everywhere.")
+    kind = _kind()
 
 
 class NoQuery(StrictQuery):

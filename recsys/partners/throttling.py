@@ -18,12 +18,10 @@ from typing import TYPE_CHECKING
 
 import redis
 import structlog
-from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from realtime.valkey import make_client
 from recsys.partners.authentication import Partner
 from recsys.partners.keys import BUCKET
 from recsys.partners.metrics import THROTTLE_FALLBACKS, THROTTLED
@@ -117,15 +115,10 @@ class Buckets:
         return self._local.take(client, limit)
 
     def _connection(self) -> redis.Redis:
-        """An impatient client: the usual one retries for seconds. Made anew after a fork."""
+        """A client less patient than the usual one. Made anew after a fork."""
         if self._client is None or self._pid != os.getpid():
             self._pid = os.getpid()
-            self._client = redis.Redis.from_url(
-                settings.REDIS_URL,
-                socket_timeout=PATIENCE,
-                socket_connect_timeout=PATIENCE,
-                retry=Retry(NoBackoff(), 0),
-            )
+            self._client = make_client(socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
         return self._client
 
 

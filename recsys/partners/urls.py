@@ -1,15 +1,12 @@
 """`/api/`. feeds/urls.py adds a user's timeline (see `addressing.SUBRESOURCES`)."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
-from recsys.partners.addressing import NameConverter
 from recsys.partners.views.docs import DocsView, SchemaView
 from recsys.partners.views.events import EventsView
 from recsys.partners.views.items import ItemsView, ItemView
 from recsys.partners.views.recommendations import RecommendationsView, SimilarView, TrendingView
 from recsys.partners.views.users import UsersView, UserView
-
-register_converter(NameConverter, "name")
 
 urlpatterns = [
     path("schema/", SchemaView.as_view(), name="api-schema"),

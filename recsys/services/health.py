@@ -10,15 +10,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
 
-import redis
 import structlog
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from kombu.connection import Connection
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from realtime.valkey import make_client
 from recsys.outbox.selectors import relay_lag
 from recsys.services.heartbeat import alive
 
@@ -82,12 +80,7 @@ _migrated = False
 
 
 def _valkey() -> str:
-    with redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=PATIENCE,
-        socket_connect_timeout=PATIENCE,
-        retry=Retry(NoBackoff(), 0),
-    ) as client:
+    with make_client(socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE) as client:
         client.ping()
     return "answers"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django.views.decorators.common import no_append_slash
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -37,6 +38,11 @@ class PartnerView(APIView):
     """An endpoint: its answers are never cached by others, and say what is left of the client's allowance."""
 
     http_method_names = ["get", "head", "post", "delete"]
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """The view, to which no other address is redirected by adding a slash: one at the end is part of a name."""
+        return no_append_slash(super().as_view(**initkwargs))
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Response:
         answer = super().finalize_response(request, response, *args, **kwargs)

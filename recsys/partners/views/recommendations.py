@@ -25,8 +25,8 @@ class RecommendationsView(PartnerView):
         """What the user did a moment ago counts already. Send the recommendation_id with the events that follow."""
         asked = query(request, RecommendationsQuery)
         user = find_user(external_id)
-        region = asked.get("region") or user.region
-        return Response(slate_body(recommend(user=user, region=region, count=asked["count"], surface=asked["surface"])))
+        region = asked.pop("region", "") or user.region
+        return Response(slate_body(recommend(user=user, region=region, **asked)))
 
 
 class SimilarView(PartnerView):
@@ -43,7 +43,7 @@ class SimilarView(PartnerView):
     def get(self, request: Request, external_id: str) -> Response:
         """By what they are about and by who liked them."""
         asked = query(request, SimilarQuery)
-        return Response(slate_body(similar(item=find_item(external_id), user=None, count=asked["count"])))
+        return Response(slate_body(similar(item=find_item(external_id), **asked)))
 
 
 class TrendingView(PartnerView):
@@ -53,4 +53,4 @@ class TrendingView(PartnerView):
     def get(self, request: Request) -> Response:
         """By recent activity in the region; where that is little, everywhere's."""
         asked = query(request, TrendingQuery)
-        return Response(slate_body(trending(region=asked["region"], count=asked["count"])))
+        return Response(slate_body(trending(**asked)))
