@@ -12,7 +12,10 @@ def test_ordinary_usernames_may_exist(username):
     assert username_fault(username) is None
 
 
-@pytest.mark.parametrize("username", ["", ".", "..", "a..b", "a.", "a/b", "a?b", "a#b", "a%2fb", "@a", "ana ", "Ana", "é"])
+BAD = ["", ".", "..", "a..b", "a.", "a/b", "a?b", "a#b", "a%2fb", "@a", "ana ", "Ana", "é"]
+
+
+@pytest.mark.parametrize("username", BAD)
 def test_usernames_that_break_addresses_may_not(username):
     assert "letters" in str(username_fault(username))
 
