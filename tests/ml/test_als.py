@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from ml import als
+from ml.als import AlsConfig
+from ml.metrics import ndcg, summarise
+from ml.ranking import top_items
+
+CONFIG = AlsConfig(dimensions=8, epochs=12)
+
+
+def planted(
+    rng: np.random.Generator, users: int = 200, items: int = 80, groups: int = 4, each: int = 8
+) -> sp.csr_matrix:
+    """Users of a group take up items of their group alone."""
+    rows, columns = [], []
+    for user in range(users):
+        mine = np.arange(user % groups, items, groups)
+        rows += [user] * each
+        columns += rng.choice(mine, each, replace=False).tolist()
+    return sp.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(users, items))
+
+
+def objective(observed: sp.csr_matrix, users: np.ndarray, items: np.ndarray, config: AlsConfig) -> float:
+    """The loss of the module's docstring, written down plainly."""
+    dense = observed.toarray()
+    scores = users @ items.T
+    loss = (dense * (scores - 1) ** 2).sum() + config.unobserved * (scores**2).sum()
+    for factors, sums, others in ((users, dense.sum(1), items), (items, dense.sum(0), users)):
+        frequency = sums + config.unobserved * len(others)
+        loss += config.regularisation * (frequency**config.frequency_exponent * (factors**2).sum(1)).sum()
+    return float(loss)
+
+
+def test_finds_the_groups_that_were_planted(rng):
+    observed = planted(rng)
+    known = observed.copy()
+    held_out = sp.lil_matrix(observed.shape)
+    for user in range(observed.shape[0]):
+        item = rng.choice(observed[user].indices)
+        known[user, item] = 0
+        held_out[user, item] = 1
+    known.eliminate_zeros()
+    factors = als.fit(known, AlsConfig(dimensions=4, epochs=12), rng)
+    found = summarise(ndcg(top_items(factors.users, factors.items, known, 13), held_out.tocsr()))
+    # 13 items of the group are left for each user: 0.41 for who knows the groups, 0.07 for who does not.
+    assert found.mean > 0.3
+
+
+def test_every_epoch_lowers_the_loss_that_it_names(rng):
+    observed = planted(rng)
+    losses = []
+    for epochs in range(1, 6):
+        config = AlsConfig(dimensions=8, epochs=epochs, cg_steps=8)
+        factors = als.fit(observed, config, np.random.default_rng(5))
+        losses.append(objective(observed, factors.users, factors.items, config))
+    assert all(later < earlier for earlier, later in pairwise(losses))
+
+
+def test_folding_in_gives_what_solving_the_row_gives(rng):
+    observed = planted(rng)
+    observed.data[:] = rng.uniform(0.5, 5, observed.nnz)
+    items = als.fit(observed, CONFIG, rng).items
+    together = als.fold_in_many(observed, items, CONFIG, cg_steps=40)
+    for user in range(5):
+        row = observed[user]
+        alone = als.fold_in(items[row.indices], row.data, als.gram(items), len(items), CONFIG)
+        assert alone.vector == pytest.approx(together[user], abs=1e-3)
+
+
+def test_the_shares_of_the_history_sum_up_to_the_vector(rng):
+    items = als.fit(planted(rng), CONFIG, rng).items
+    folded = als.fold_in(items[[1, 2, 3]], np.array([1, 2, 4], np.float32), als.gram(items), len(items), CONFIG)
+    assert folded.carried.shape == (3, 8)
+    assert folded.carried.sum(axis=0) == pytest.approx(folded.vector, abs=1e-5)
+
+
+def test_an_item_is_carried_by_the_history_item_of_its_group(rng):
+    items = als.fit(planted(rng), CONFIG, rng).items
+    folded = als.fold_in(items[[0, 1]], np.ones(2, np.float32), als.gram(items), len(items), CONFIG)
+    assert (folded.carried @ items[4]).argmax() == 0  # 4 is of the group of 0
+    assert (folded.carried @ items[5]).argmax() == 1
+
+
+def test_the_order_of_the_history_does_not_matter(rng):
+    items = als.fit(planted(rng), CONFIG, rng).items
+    weights = np.array([1, 2, 4], np.float32)
+    one = als.fold_in(items[[1, 2, 3]], weights, als.gram(items), len(items), CONFIG).vector
+    other = als.fold_in(items[[3, 1, 2]], weights[[2, 0, 1]], als.gram(items), len(items), CONFIG).vector
+    assert one == pytest.approx(other, abs=1e-6)
+
+
+def test_the_same_seed_gives_the_same_factors(rng):
+    observed = planted(rng)
+    first = als.fit(observed, CONFIG, np.random.default_rng(1))
+    second = als.fit(observed, CONFIG, np.random.default_rng(1))
+    assert (first.items == second.items).all()
+    assert first.items.dtype == np.float32
+
+
+def test_rows_and_columns_without_observations_are_zero(rng):
+    observed = sp.csr_matrix((np.ones(2, np.float32), ([0, 2], [1, 1])), shape=(4, 3))
+    factors = als.fit(observed, CONFIG, rng)
+    assert not factors.users[[1, 3]].any()
+    assert not factors.items[[0, 2]].any()
+    assert factors.users[0].any()
+
+
+def test_nothing_observed_at_all(rng):
+    factors = als.fit(sp.csr_matrix((3, 4), dtype=np.float32), CONFIG, rng)
+    assert factors.users.shape == (3, 8)
+    assert not factors.items.any()
+
+
+def test_chunks_change_nothing(rng, monkeypatch):
+    observed = planted(rng)
+    whole = als.fit(observed, CONFIG, np.random.default_rng(1)).items
+    monkeypatch.setattr(als, "_CHUNK", 37)
+    assert als.fit(observed, CONFIG, np.random.default_rng(1)).items == pytest.approx(whole, abs=1e-4)
+
+
+def test_repeated_observations_add_up(rng):
+    twice = sp.coo_matrix((np.ones(4, np.float32), ([0, 0, 1, 1], [0, 0, 1, 2])), shape=(2, 3)).tocsr()
+    once = sp.csr_matrix(np.array([[2, 0, 0], [0, 1, 1]], np.float32))
+    first = als.fit(twice, CONFIG, np.random.default_rng(1)).items
+    assert first == pytest.approx(als.fit(once, CONFIG, np.random.default_rng(1)).items, abs=1e-6)
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), 0.0, -1.0])
+def test_refuses_weights_that_are_not_finite_and_positive(rng, weight):
+    observed = sp.csr_matrix((np.array([1, weight], np.float32), ([0, 1], [0, 1])), shape=(2, 2))
+    with pytest.raises(ValueError, match="finite"):
+        als.fit(observed, CONFIG, rng)
+
+
+@pytest.mark.parametrize("wrong", [{"dimensions": 0}, {"epochs": -1}, {"unobserved": 0}, {"regularisation": -1.0}])
+def test_refuses_a_config_that_cannot_be(wrong):
+    with pytest.raises(ValueError):
+        AlsConfig(**wrong)
+
+
+def test_reports_its_progress(rng):
+    steps: list[tuple[int, int]] = []
+    als.fit(planted(rng), AlsConfig(dimensions=2, epochs=3), rng, lambda done, total: steps.append((done, total)))
+    assert steps == [(1, 3), (2, 3), (3, 3)]

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml.interactions import from_arrays, split_by_time
+
+triples = st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 10**12), st.floats(0.5, 5)), max_size=30)
+
+
+@given(triples)
+def test_each_pair_keeps_its_largest_weight(observed):
+    users, items, weights = zip(*observed, strict=True) if observed else ((), (), ())
+    data = from_arrays(users, items, weights)
+    largest: dict[tuple[int, int], float] = {}
+    for user, item, weight in observed:
+        largest[user, item] = max(weight, largest.get((user, item), 0))
+    stored = data.matrix.tocoo()
+    found = {
+        (int(data.user_ids[row]), int(data.item_ids[column])): float(value)
+        for row, column, value in zip(stored.row, stored.col, stored.data, strict=True)
+    }
+    assert found == pytest.approx(largest)
+    assert data.user_ids.tolist() == sorted(set(users))
+
+
+def test_a_given_vocabulary_leaves_out_the_rest():
+    vocabulary = np.array([1, 3])
+    data = from_arrays([1, 2, 3, 9], [5, 5, 6, 5], [1, 1, 1, 1], user_ids=vocabulary, item_ids=np.array([5]))
+    assert data.matrix.toarray().tolist() == [[1], [0]]
+
+
+def test_an_empty_vocabulary():
+    nothing = np.zeros(0, np.int64)
+    assert from_arrays([1], [1], [1], user_ids=nothing, item_ids=nothing).matrix.shape == (0, 0)
+
+
+@pytest.mark.parametrize("weight", [0, -1, float("nan"), float("inf")])
+def test_refuses_weights_that_are_none(weight):
+    with pytest.raises(ValueError, match="above 0"):
+        from_arrays([1], [1], [weight])
+
+
+def test_refuses_arrays_of_different_lengths():
+    with pytest.raises(ValueError, match="same length"):
+        from_arrays([1, 2], [1], [1])
+
+
+def test_the_last_share_of_times_lies_after_the_split():
+    times = np.arange(100.0)
+    moment = split_by_time(times, 0.1)
+    assert (times >= moment).sum() == 10
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, 2])
+def test_refuses_a_share_that_splits_nothing(share):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        split_by_time([1.0, 2.0], share)

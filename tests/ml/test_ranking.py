@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from ml import ranking
+from ml.ranking import top_items
+
+
+@pytest.mark.parametrize("k", [1, 3, 7, 50])
+def test_gives_what_sorting_everything_gives(rng, monkeypatch, k):
+    monkeypatch.setattr(ranking, "_BATCH", 3)
+    users = rng.normal(size=(10, 4)).astype(np.float32)
+    items = rng.normal(size=(7, 4)).astype(np.float32)
+    seen = sp.random(10, 7, 0.3, format="csr", rng=rng)
+    scores = users @ items.T
+    scores[seen.toarray() != 0] = -np.inf
+    found = top_items(users, items, seen, k)
+    assert found.shape == (10, k)
+    for row in range(10):
+        order = [int(item) for item in np.argsort(-scores[row]) if scores[row, item] > -np.inf][:k]
+        assert found[row].tolist() == order + [-1] * (k - len(order))
+
+
+def test_without_items_nothing_is_found():
+    nothing = np.zeros((0, 4), np.float32)
+    assert top_items(np.ones((2, 4), np.float32), nothing, sp.csr_matrix((2, 0)), 2).tolist() == [[-1, -1], [-1, -1]]
