@@ -1,11 +1,26 @@
 """The Celery application. The broker is a courier: what must not be lost is in PostgreSQL (recsys/outbox)."""
 
 import os
+from typing import Any
 
+import structlog
 from celery import Celery
+from celery.signals import setup_logging, task_prerun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys.settings.dev")
 
 app = Celery("tributary")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_logging(**_: Any) -> None:
+    """Leave the logs as Django's settings made them: a receiver keeps Celery from putting its own handlers in."""
+
+
+@task_prerun.connect
+def name_task(*, task_id: str, task: Any, **_: Any) -> None:
+    """Every line that a task logs says which one it was; what the task before bound is gone."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id)

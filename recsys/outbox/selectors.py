@@ -5,12 +5,12 @@ from __future__ import annotations
 from django.db import connection
 
 _LAG = """
-    SELECT coalesce(extract(epoch FROM now() - min(leased_until)), 0)
-    FROM outbox WHERE parked_at IS NULL AND leased_until <= now()
+    SELECT coalesce(extract(epoch FROM statement_timestamp() - min(leased_until)), 0)
+    FROM outbox WHERE parked_at IS NULL AND leased_until <= statement_timestamp()
 """
 _BACKLOG = """
     SELECT aggregatetype,
-           CASE WHEN parked_at IS NOT NULL THEN 'parked' WHEN leased_until <= now() THEN 'due' ELSE 'leased' END,
+           CASE WHEN parked_at IS NOT NULL THEN 'parked' WHEN leased_until <= statement_timestamp() THEN 'due' ELSE 'leased' END,
            count(*)
     FROM outbox GROUP BY 1, 2 ORDER BY 1, 2
 """

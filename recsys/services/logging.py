@@ -77,6 +77,9 @@ def configure_logging(*, form: str = "auto", level: str = "INFO") -> dict[str, A
             "django.server": {"level": "WARNING", "handlers": [], "propagate": True},
             "uvicorn": {"level": level.upper(), "handlers": [], "propagate": True},
             "uvicorn.access": {"level": "WARNING", "propagate": True},
+            # A line when each task comes and one when it ends; the handlers say what was done.
+            "celery.worker.strategy": {"level": "WARNING", "propagate": True},
+            "celery.app.trace": {"level": "WARNING", "propagate": True},
         },
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import resource
 import socket
@@ -33,7 +32,7 @@ def make_config(http: type[BoundedProtocol], app: str) -> uvicorn.Config:
         ws_ping_timeout=20,
         ws_per_message_deflate=False,  # 60 kB of buffers for each connection otherwise
         log_config=None,
-        access_log=False,  # django_structlog writes one line for each request
+        access_log=False,  # RequestLogMiddleware writes one line for each request
         server_header=False,
         # uvicorn's own variable: the addresses of proxies whose X-Forwarded-* headers count.
         proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),
@@ -92,7 +91,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _run(server: uvicorn.Server, listeners: list[socket.socket]) -> None:
     _raise_open_file_limit()
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     # uvicorn raises the signal that stopped it once more when it is done; here that is the ordinary end.
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=listeners)

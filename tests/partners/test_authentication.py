@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def get(header: str | None) -> object:
-    headers = {} if header is None else {"HTTP_AUTHORIZATION": header}
+    headers: dict[str, Any] = {} if header is None else {"HTTP_AUTHORIZATION": header}
     return APIClient(raise_request_exception=False).get(ADDRESS, **headers)
 
 
