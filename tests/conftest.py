@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +97,11 @@ def process_env(db: None) -> dict[str, str]:
         "REDIS_URL": settings.REDIS_URL,
         "CELERY_BROKER_URL": settings.CELERY_BROKER_URL,
     }
+
+
+@pytest.fixture
+def drain_outbox(db: None) -> Callable[[], int]:
+    """Handle all that is due now, in this process, and raise what a handler raises: `drain_outbox()`."""
+    from recsys.outbox.testing import drain
+
+    return drain

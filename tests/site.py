@@ -38,7 +38,7 @@ def free_port() -> int:
 
 
 class Site:
-    """`manage.py up` on a data directory of its own. Start and stop it, run commands on it, find and kill its processes."""
+    """`manage.py up` on a data directory of its own: start and stop it, run commands on it, find its processes."""
 
     def __init__(self, directory: Path, *, users: int, items: int, interactions: int) -> None:
         self.directory = directory
@@ -52,7 +52,16 @@ class Site:
         self.env |= {"TRIBUTARY_DATA_DIR": str(directory), "PYTHONWARNINGS": "default"}
 
     def start(self) -> None:
-        command = [sys.executable, "manage.py", "up", "--data-dir", str(self.directory), "--port", str(self.port), *self.size]
+        command = [
+            sys.executable,
+            "manage.py",
+            "up",
+            "--data-dir",
+            str(self.directory),
+            "--port",
+            str(self.port),
+            *self.size,
+        ]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
@@ -85,7 +94,7 @@ class Site:
         return status
 
     def pids(self, *words: str) -> list[int]:
-        """The site's processes (those that carry its data directory in environment or command) whose command has all `words`."""
+        """The site's processes (known by its data directory) whose command has all `words`."""
         found = []
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit() or int(entry.name) == os.getpid():
@@ -114,7 +123,13 @@ class Site:
     def manage(self, *arguments: str, stdin: str | None = None) -> str:
         """Run a management command on the site and return what it printed."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.env, input=stdin, capture_output=True, text=True, timeout=300
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.env,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
         assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
         return done.stdout

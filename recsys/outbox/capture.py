@@ -1,8 +1,8 @@
 """Change capture: statement-level triggers that write one outbox row for each changed row, in the same transaction.
 
-Declared on the model (`Meta.triggers = capture(topic=…)`), so whoever changes the table, through the ORM, the admin, a
-migration or raw SQL, is captured alike. A statement-level trigger with transition tables costs a bulk write one INSERT …
-SELECT, where a row-level one would cost a function call a row.
+Declared on the model (`Meta.triggers = capture(topic=…)`), so whoever changes the table, through the ORM, the admin,
+a migration or raw SQL, is captured alike. A statement-level trigger with transition tables costs a bulk write one
+INSERT … SELECT, where a row-level one would cost a function call a row.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def capture(
 ) -> list[pgtrigger.Trigger]:
     """Triggers that capture a table under `topic`.
 
-    `key` is the column that becomes `aggregateid`; `payload` are the columns that a handler cannot read again once the row
-    is gone; an update is captured where one of the columns `update_of` really changed (none: rows are append-only).
+    `key` is the column that becomes `aggregateid`; `payload` are the columns that a handler cannot read again once the
+    row is gone; an update is captured where one of the columns `update_of` really changed (none: rows are append-only).
     `delete=False` leaves deletions out.
     """
     triggers = [_trigger(topic, "insert", pgtrigger.Insert, "new_rows", key, payload)]
@@ -34,7 +34,13 @@ def capture(
 
 
 def _trigger(
-    topic: str, kind: str, operation: pgtrigger.Operation, rows: str, key: str, payload: Sequence[str], changed: Sequence[str] = ()
+    topic: str,
+    kind: str,
+    operation: pgtrigger.Operation,
+    rows: str,
+    key: str,
+    payload: Sequence[str],
+    changed: Sequence[str] = (),
 ) -> pgtrigger.Trigger:
     pairs = ", ".join(f"'{column}', n.{column}" for column in payload)
     source = f"{rows} n"
@@ -46,6 +52,7 @@ def _trigger(
         "delete": pgtrigger.Referencing(old="old_rows"),
         "update": pgtrigger.Referencing(old="old_rows", new="new_rows"),
     }[kind]
+    # Names of tables and columns come from the models.
     return pgtrigger.Trigger(
         name=f"capture_{kind}",
         level=pgtrigger.Statement,
@@ -57,7 +64,7 @@ def _trigger(
             INSERT INTO outbox (aggregatetype, aggregateid, type, payload)
             SELECT '{topic}', n.{key}, '{kind}', jsonb_build_object({pairs}) FROM {source};
             RETURN NULL;
-        """,
+        """,  # noqa: S608
     )
 
 

@@ -5,10 +5,10 @@ from django.db.models.functions import Now, NullIf
 
 
 class OutboxRow(models.Model):
-    """A committed change that a handler has yet to act on. Written by triggers (`capture.py`), never by application code.
+    """A committed change that a handler has yet to act on. Triggers (`capture.py`) write it, application code never.
 
-    The first five columns are what Debezium's outbox event router expects. A row is due when `leased_until` has passed; a new
-    row is due at once, and a failed one after its back-off. Its handler deletes it.
+    The first five columns are what Debezium's outbox event router expects. A row is due when `leased_until` has passed:
+    a new row at once, a failed one after its back-off. Its handler deletes it.
     """
 
     id = models.UUIDField(primary_key=True, db_default=models.Func(function="gen_random_uuid"))

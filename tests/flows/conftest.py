@@ -46,7 +46,9 @@ def browser() -> Iterator[Browser]:
 
     flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=[*flags, "--disable-component-update", "--disable-sync"])
+        chromium = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=[*flags, "--disable-component-update", "--disable-sync"]
+        )
         yield chromium
         chromium.close()
 
@@ -59,7 +61,9 @@ class Visitor:
         self.context = context
         self.page: Page = context.new_page()
         self.complaints: list[str] = []
-        self.page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
+        self.page.on(
+            "console", lambda message: self.complaints.append(message.text) if message.type == "error" else None
+        )
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def open(self, path: str) -> Page:

@@ -1,0 +1,26 @@
+"""What staff do with parked rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from recsys.outbox.models import OutboxRow
+from recsys.outbox.wakeup import nudge
+
+
+def do_retry_rows(ids: Iterable[UUID | str]) -> int:
+    """Make parked rows due at once, with all their attempts before them; return how many there were."""
+    count = OutboxRow.objects.filter(pk__in=list(ids), parked_at__isnull=False).update(
+        parked_at=None, attempts=0, leased_until=Now(), last_error=""
+    )
+    nudge()
+    return count
+
+
+def do_discard_rows(ids: Iterable[UUID | str]) -> int:
+    """Delete parked rows for good: what they would have led to does not happen. Return how many there were."""
+    count, _ = OutboxRow.objects.filter(pk__in=list(ids), parked_at__isnull=False).delete()
+    return count

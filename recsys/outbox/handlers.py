@@ -1,0 +1,128 @@
+"""Handlers: what follows from a change. Each app's `handlers.py` registers one for each topic that it captures.
+
+    @handler("feeds.post")
+    def deliver_posts(rows: Sequence[Row]) -> Iterable[Child] | None: ...
+
+A handler gets a batch of rows, re-reads the current state and brings what it owns to it, so that neither order nor
+repetition matters: a row can come twice, late, or after what it speaks of has gone. When it returns, its rows are
+deleted and the children it returned are written, in one transaction. What it raises is kept with the row, which comes
+again.
+
+`effect="transaction"` runs the handler inside the transaction that deletes its rows, with those that were still there:
+what it writes to PostgreSQL happens exactly once. Such a handler must do nothing outside of PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import redis
+import structlog
+from celery import Task, shared_task
+from django.db import InterfaceError, OperationalError, transaction
+from prometheus_client import Counter, Histogram
+
+from recsys.outbox import store
+from recsys.outbox.correlation import bound_to
+from recsys.outbox.rows import Child, Row
+
+__all__ = ["Child", "Handler", "Row", "execute", "handler", "registered"]
+
+Function = Callable[[Sequence[Row]], Iterable[Child] | None]
+# A service was away or a deadlock was broken: not the row's fault, so no step towards parking it.
+NOT_THE_ROWS_FAULT = (redis.ConnectionError, redis.TimeoutError, OperationalError, InterfaceError)
+
+HANDLED = Counter("tributary_outbox_handled_rows", "Rows that handlers ended with, by outcome.", ["topic", "outcome"])
+SECONDS = Histogram("tributary_outbox_handler_seconds", "Time a handler took for its batch.", ["topic"])
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A registered handler and the Celery task that runs it; a message holds at most `batch` rows."""
+
+    topic: str
+    function: Function
+    task: Task
+    queue: str
+    batch: int
+    in_transaction: bool
+
+
+_handlers: dict[str, Handler] = {}
+
+
+def handler(
+    topic: str, *, queue: str = "celery", batch: int = 200, effect: Literal["external", "transaction"] = "external"
+) -> Callable[[Function], Function]:
+    """Register the decorated function for `topic`. A second one for the same topic is an error in the program."""
+
+    def register(function: Function) -> Function:
+        if topic in _handlers and _handlers[topic].function.__qualname__ != function.__qualname__:
+            raise ValueError(f"The topic {topic!r} has a handler already: {_handlers[topic].function.__qualname__}.")
+
+        @shared_task(name=f"outbox.{topic}")
+        def task(messages: list[list[Any]]) -> None:
+            execute(topic, [Row.from_message(topic, message) for message in messages])
+
+        _handlers[topic] = Handler(topic, function, task, queue, batch, effect == "transaction")
+        return function
+
+    return register
+
+
+def registered(topic: str) -> Handler | None:
+    """The handler of `topic`, if there is one."""
+    return _handlers.get(topic)
+
+
+def execute(topic: str, rows: Sequence[Row]) -> list[tuple[Row, Exception]]:
+    """Run the topic's handler on leased rows and finish them; return those that failed, with the error.
+
+    A batch that fails is tried again row by row, so that one bad row takes no good one with it.
+    """
+    entry = _handlers[topic]
+    with bound_to(rows):
+        began = time.perf_counter()
+        failed = _execute(entry, store.begin(rows))
+        SECONDS.labels(topic).observe(time.perf_counter() - began)
+        for row, error in failed:
+            logger.error("outbox_row_failed", topic=topic, row=row.id, key=row.key, error=repr(error), exc_info=error)
+            store.fail(row, error, counts=not isinstance(error, NOT_THE_ROWS_FAULT))
+    HANDLED.labels(topic, "failed").inc(len(failed))
+    HANDLED.labels(topic, "done").inc(len(rows) - len(failed))
+    return failed
+
+
+def _execute(entry: Handler, rows: Sequence[Row]) -> list[tuple[Row, Exception]]:
+    if not rows:
+        return []
+    try:
+        _run(entry, rows)
+    except NOT_THE_ROWS_FAULT as error:
+        return [(row, error) for row in rows]
+    except Exception as error:
+        if len(rows) == 1:
+            return [(rows[0], error)]
+        return [failure for row in rows for failure in _execute(entry, [row])]
+    return []
+
+
+def _run(entry: Handler, rows: Sequence[Row]) -> None:
+    if entry.in_transaction:
+        with transaction.atomic():
+            mine = store.finish(rows)
+            _continue(entry.function([row for row in rows if row.id in mine]), rows)
+        return
+    children = entry.function(rows)
+    with transaction.atomic():
+        # Where none was left, a second execution of the same rows has finished them, and has written the children.
+        if store.finish(rows):
+            _continue(children, rows)
+
+
+def _continue(children: Iterable[Child] | None, rows: Sequence[Row]) -> None:
+    store.add_children(list(children or ()), next((row.request_id for row in rows if row.request_id), None))

@@ -1,0 +1,127 @@
+"""The relay: leases due rows and hands them, in batches by topic, to the Celery tasks of their handlers.
+
+Any number of relays may run. Nothing is lost with one that is killed between leasing and sending, nor with a broker
+that forgets: the leases run out, and the rows go out again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import redis
+import structlog
+from celery import current_app
+from django.db import DatabaseError, InterfaceError, connection
+from kombu.connection import Connection
+from kombu.exceptions import OperationalError as BrokerError
+
+from realtime.valkey import make_blocking_client
+from recsys.outbox import store
+from recsys.outbox.handlers import Handler, registered
+from recsys.outbox.keys import WAKE
+from recsys.outbox.rows import Row
+
+__all__ = ["dispatch", "lease", "run"]
+
+BATCH = 2000  # rows leased at once
+SWEEP = 0.5  # seconds between looks where nobody nudges
+LONGEST_PAUSE = 10.0  # seconds between attempts while PostgreSQL or the broker is away
+MAX_WAITING = 100  # messages in a queue beyond which the workers are behind, and more would only pile up
+
+logger = structlog.get_logger(__name__)
+lease = store.lease
+
+
+def run(stop: threading.Event) -> None:
+    """Relay until `stop` is set. Survives outages of PostgreSQL, Valkey and the broker."""
+    pause = SWEEP
+    with _Bell() as bell:
+        while not stop.is_set():
+            try:
+                if not relay_once():
+                    bell.wait(stop)
+                pause = SWEEP
+            except (DatabaseError, InterfaceError, BrokerError, redis.RedisError, OSError) as error:
+                logger.warning("relay_waits", error=repr(error), seconds=pause)
+                connection.close()
+                stop.wait(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def relay_once() -> int:
+    """Lease what is due, up to BATCH rows, and send it; return how many rows that were."""
+    if _is_behind():
+        return 0
+    rows = lease(BATCH)
+    dispatch(rows)
+    return len(rows)
+
+
+def dispatch(rows: Sequence[Row]) -> None:
+    """Send leased rows to their handlers' tasks; rows without a handler are parked.
+
+    Raises kombu's OperationalError where the broker is away; what was not sent is then due again at once.
+    """
+    unsent = list(_batches(rows))
+    try:
+        with current_app.producer_or_acquire() as producer:
+            while unsent:
+                entry, batch = unsent[0]
+                messages = [row.to_message() for row in batch]
+                # Once the lease is over, others may have the rows: the message is then worth nothing.
+                entry.task.apply_async(
+                    args=[messages], producer=producer, queue=entry.queue, expires=store.LEASE, retry=False
+                )
+                del unsent[0]
+    finally:
+        if unsent:
+            store.release([row for _, batch in unsent for row in batch])
+
+
+def _batches(rows: Sequence[Row]) -> Iterator[tuple[Handler, list[Row]]]:
+    topics: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        topics[row.topic].append(row)
+    for topic, members in topics.items():
+        entry = registered(topic)
+        if entry is None:
+            reason = f"No handler is registered for the topic {topic!r}. Is the app that captures it still installed?"
+            store.park([row.id for row in members], reason)
+            logger.error("outbox_topic_unknown", topic=topic, rows=len(members))
+            continue
+        iterator = iter(members)
+        while batch := list(islice(iterator, entry.batch)):
+            yield entry, batch
+
+
+def _is_behind() -> bool:
+    """Whether a queue holds more messages than workers take within a moment: then rows are safer where they are."""
+    with current_app.connection_or_acquire() as broker:
+        return any(_waiting(broker, name) > MAX_WAITING for name in current_app.amqp.queues)
+
+
+def _waiting(broker: Connection, queue: str) -> int:
+    try:
+        return int(broker.default_channel.queue_declare(queue, passive=True).message_count)
+    except broker.channel_errors:
+        return 0  # no worker has ever made it
+
+
+class _Bell:
+    """Waits for a nudge. While Valkey is away it only waits, which the sweep makes up for."""
+
+    def __enter__(self) -> _Bell:
+        self._client = make_blocking_client(longest_wait=SWEEP)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def wait(self, stop: threading.Event) -> None:
+        try:
+            self._client.blpop([WAKE.key()], timeout=SWEEP)
+        except redis.RedisError:
+            stop.wait(SWEEP)

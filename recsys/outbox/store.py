@@ -1,0 +1,125 @@
+"""The outbox's SQL, in one place: lease, begin, finish, fail, park.
+
+    due ──lease──▶ leased ──begin──▶ (handler) ──finish──▶ gone, children in its place
+     ▲                │ lease runs out: worker killed, message lost
+     └────────────────┴──fail: after a back-off──▶ … ──▶ parked after MAX_ATTEMPTS, with the error
+
+`leased_until` alone says when a row is due: now for a new one, later for one that is being handled or that failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+from django.db import connection
+
+from recsys.outbox.rows import Child, Row
+
+LEASE = 60  # seconds a handler has for its batch before the rows go out again
+MAX_ATTEMPTS = 8
+LONGEST_BACK_OFF = 300  # seconds
+LONGEST_ERROR = 4000  # characters kept of an error
+
+_LEASE = """
+    WITH due AS (
+        SELECT id, attempts FROM outbox WHERE parked_at IS NULL AND leased_until <= statement_timestamp()
+        ORDER BY leased_until LIMIT %s FOR UPDATE SKIP LOCKED
+    )
+    UPDATE outbox o
+    SET leased_until = statement_timestamp() + make_interval(secs => %s), attempts = greatest(o.attempts, 1)
+    FROM due WHERE o.id = due.id
+    RETURNING o.id::text, o.aggregatetype, o.aggregateid, o.type, o.payload::text, due.attempts, o.request_id
+"""
+_INSERT_CHILDREN = """
+    INSERT INTO outbox (aggregatetype, aggregateid, type, payload, request_id)
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[], %s::text[])
+"""
+_FAIL = """
+    UPDATE outbox SET
+        last_error = %(error)s,
+        attempts = CASE WHEN %(counts)s THEN attempts ELSE greatest(attempts - 1, 1) END,
+        leased_until = statement_timestamp() + make_interval(
+            secs => CASE WHEN %(counts)s THEN least(2 ^ attempts, %(longest)s) ELSE 2 END),
+        parked_at = CASE WHEN %(counts)s AND attempts >= %(most)s THEN statement_timestamp() END
+    WHERE id = %(id)s::uuid
+"""
+
+
+def lease(limit: int) -> list[Row]:
+    """Take up to `limit` due rows, longest due first; nobody else gets them for LEASE seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LEASE, [limit, LEASE])
+        return [
+            Row(row_id, topic, key, kind, orjson.loads(payload), attempts, request_id)
+            for row_id, topic, key, kind, payload, attempts, request_id in cursor.fetchall()
+        ]
+
+
+def begin(rows: Sequence[Row]) -> list[Row]:
+    """Count this execution of rows that were leased before, and park those that ended their process each time.
+
+    The first lease has counted itself. Counting again at each lease would park rows that nobody handled, for want of a
+    worker; not counting at all would let a row that kills its worker do so for ever.
+    """
+    again = [row.id for row in rows if row.attempts]
+    if not again:
+        return list(rows)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE outbox SET attempts = attempts + 1 WHERE id = ANY(%s::uuid[])", [again])
+    exhausted = [row.id for row in rows if row.attempts > MAX_ATTEMPTS]
+    if exhausted:
+        park(exhausted, f"Begun {MAX_ATTEMPTS} times and never ended: its handler was killed or outlived its lease.")
+    return [row for row in rows if row.attempts <= MAX_ATTEMPTS]
+
+
+def finish(rows: Sequence[Row]) -> set[str]:
+    """Delete the rows and return the ids of those that were still there: the others somebody else has finished."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM outbox WHERE id = ANY(%s::uuid[]) RETURNING id::text", [[row.id for row in rows]])
+        return {row_id for (row_id,) in cursor.fetchall()}
+
+
+def add_children(children: Sequence[Child], request_id: str | None) -> None:
+    """Write rows that continue a job, on behalf of the request that began it."""
+    if not children:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT_CHILDREN,
+            [
+                [child.topic for child in children],
+                [child.key for child in children],
+                [child.type for child in children],
+                [orjson.dumps(child.payload).decode() for child in children],
+                [request_id] * len(children),
+            ],
+        )
+
+
+def fail(row: Row, error: BaseException, *, counts: bool = True) -> None:
+    """Let the row wait for its next attempt, or park it after the last. `counts=False`: it was not the row's fault."""
+    text = f"{type(error).__name__}: {error}".replace("\x00", "")[:LONGEST_ERROR]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _FAIL,
+            {"error": text, "counts": counts, "longest": LONGEST_BACK_OFF, "most": MAX_ATTEMPTS, "id": row.id},
+        )
+
+
+def park(ids: Sequence[str], reason: str) -> None:
+    """Set rows aside for staff (see the admin); parked rows hold up nobody."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE outbox SET parked_at = statement_timestamp(), last_error = %s WHERE id = ANY(%s::uuid[])",
+            [reason, list(ids)],
+        )
+
+
+def release(rows: Sequence[Row]) -> None:
+    """Give leased rows back that could not be sent: they are due at once, and were not attempted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE outbox SET leased_until = statement_timestamp() WHERE id = ANY(%s::uuid[])",
+            [[row.id for row in rows]],
+        )
