@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,21 @@ def _flush_into_unmanaged_tables() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", cascading)
         yield
+
+
+@pytest.fixture(scope="session")
+def open_directory() -> Iterator[Callable[[], Path]]:
+    """Makes temporary directories that the account of an embedded PostgreSQL can enter, which pytest's own are not."""
+    made: list[Path] = []
+
+    def make() -> Path:
+        made.append(Path(tempfile.mkdtemp(prefix="tributary-open-")))
+        made[-1].chmod(0o711)
+        return made[-1]
+
+    yield make
+    for directory in made:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

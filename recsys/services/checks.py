@@ -25,10 +25,8 @@ START_HINT = "Start the services with `manage.py up`, or set {variable} to the o
 
 @register(Tags.database)
 def check_services(app_configs: Any = None, databases: Sequence[str] | None = None, **_: Any) -> list[Error]:
-    """Every reason why PostgreSQL or Valkey cannot be used."""
-    if databases is not None and DEFAULT_DB_ALIAS not in databases:
-        return []
-    return [*check_postgres(), *check_valkey()]
+    """Every reason why PostgreSQL or Valkey cannot be used, where the command asks about the database."""
+    return [*check_postgres(), *check_valkey()] if DEFAULT_DB_ALIAS in (databases or ()) else []
 
 
 def check_postgres() -> list[Error]:
@@ -89,7 +87,7 @@ def explain(error: BaseException) -> str | None:
     """Why a command failed, where it is because of a service; None where it is not."""
     if not isinstance(error, (DatabaseError, redis.RedisError, ConnectionError)):
         return None
-    return "\n".join(f"{found.msg} {found.hint or ''}".strip() for found in check_services()) or None
+    return "\n".join(f"{found.msg} {found.hint or ''}".strip() for found in [*check_postgres(), *check_valkey()]) or None
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,9 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(open_directory: Callable[[], Path]) -> Iterator[Site]:
     """A site with a small demo community; it stops clean at the end, or the run fails."""
-    running = Site(tmp_path_factory.mktemp("site") / "data", users=120, items=200, interactions=6000)
+    running = Site(open_directory() / "data", users=120, items=200, interactions=6000)
     try:
         running.start()
         yield running

@@ -19,4 +19,4 @@ class Command(BaseCommand):
             heartbeat.start("beat")
 
         beat_init.connect(say_ready, weak=False)
-        app.start(["beat", "--loglevel=INFO", "--pidfile="])
+        app.start(["--quiet", "beat", "--loglevel=INFO", "--pidfile="])

@@ -7,6 +7,7 @@ import signal
 import warnings
 from typing import Any
 
+from celery.exceptions import SecurityWarning
 from celery.signals import worker_process_init, worker_ready
 from django.core.management.base import BaseCommand
 
@@ -35,8 +36,8 @@ class Command(BaseCommand):
         worker_process_init.connect(tie_to_worker, weak=False)
         worker_ready.connect(say_ready, weak=False)
         # Celery discourages root because of pickle, which is switched off here.
-        warnings.filterwarnings("ignore", message="(?s).*superuser privileges", category=RuntimeWarning)
-        arguments = ["worker", "--pool=prefork", f"--concurrency={options['concurrency']}", "--loglevel=INFO"]
+        warnings.filterwarnings("ignore", category=SecurityWarning)
+        arguments = ["--quiet", "worker", "--pool=prefork", f"--concurrency={options['concurrency']}", "--loglevel=INFO"]
         # Workers have nothing to ask one another at start, and asking takes a second.
         arguments += ["--without-gossip", "--without-mingle", f"--hostname=worker-{parent}@%h"]
         app.worker_main([*arguments, *([f"--queues={options['queues']}"] if options["queues"] else [])])
