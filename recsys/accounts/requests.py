@@ -38,10 +38,8 @@ def signed_in(
         if user is not None:
             return view(request, user, *args, **kwargs)
         back = request.get_full_path() if request.method == "GET" and not is_fragment(request) else resolve_url("home")
-        response = redirect_to_login(back, resolve_url("account_login"))
-        if is_fragment(request):
-            response = HttpResponse(status=401, headers={"HX-Redirect": response.url})
-        return response
+        login = redirect_to_login(back, resolve_url("account_login"))
+        return HttpResponse(status=401, headers={"HX-Redirect": login.url}) if is_fragment(request) else login
 
     return wrapper
 

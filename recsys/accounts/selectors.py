@@ -9,6 +9,8 @@ from recsys.accounts.models import User
 
 def active_user(username: str) -> User | None:
     """The active user of this name. Sign-up stores names in lower case; others may come from the admin as written."""
+    if "\x00" in username:  # which PostgreSQL would not even compare
+        return None
     found = User.objects.filter(username__in={username, username.lower()}, is_active=True)
     users = {user.username: user for user in found}
     return users.get(username) or users.get(username.lower())

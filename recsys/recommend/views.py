@@ -55,9 +55,11 @@ def item(request: HttpRequest, pk: int) -> HttpResponse:
     user = reader(request)
     # A post is an item too. Here its name is only text, because this app stands below the feeds.
     found = get_object_or_404(Item.objects.select_related("post__author"), pk=pk)
-    reaction = reactions(user and user.pk, [found.pk]).get(found.pk)
+    reaction = reactions(user.pk if user else None, [found.pk]).get(found.pk)
     context = {
         "item": found,
+        "host": _web_host(found.url),
+        "has_image": bool(_web_host(found.image_url)),
         "recommendation_id": _recommendation_id(request.GET.get("r", "")),
         "reaction": reaction,
         "rounded_rating": str(int((reaction.rating or 0) + 0.5)) if reaction else "",
@@ -65,7 +67,7 @@ def item(request: HttpRequest, pk: int) -> HttpResponse:
     }
     if user:
         context["for_you"] = engine.recommend(user=user, region=user.region, count=RAIL_PICKS, exclude=(found.pk,))
-    return render(request, "recommend/item.html", context | _link(found.url))
+    return render(request, "recommend/item.html", context)
 
 
 def _recommendation_id(text: str) -> uuid.UUID | None:
@@ -75,9 +77,10 @@ def _recommendation_id(text: str) -> uuid.UUID | None:
         return None
 
 
-def _link(url: str) -> dict[str, str]:
-    """The item's own address, if it is one that a page may link to: never javascript: or data:, whoever stored it."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return {}
-    return {"safe_url": url, "safe_host": parts.hostname}
+def _web_host(url: str) -> str:
+    """The host of an address that a page may link to; "" for javascript:, data: and the like, whoever stored it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return (parts.hostname or "") if parts.scheme in ("http", "https") else ""

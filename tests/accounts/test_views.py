@@ -160,7 +160,7 @@ class TestProfile:
         [
             ("display_name", "x" * 81, "80 characters"),
             ("display_name", "a\u202eb", "invisible"),
-            ("display_name", "a\x00b", "ull characters"),
+            ("display_name", "a\x00b", "control"),
             ("bio", "x" * 281, "280 characters"),
             ("region", "Nowhere", "Unknown region"),
         ],

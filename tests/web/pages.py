@@ -7,7 +7,19 @@ from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
 HTMX = {"HX-Request": "true"}
+
+
+def queries_for(client: Client, path: str, **kwargs: Any) -> list[str]:
+    """The statements that a page reads and writes with, without those around them (savepoints, settings)."""
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(path, **kwargs).status_code == 200
+    around = ("SAVEPOINT", "RELEASE", "ROLLBACK", "SELECT set_config", "SELECT current_setting")
+    return [query["sql"] for query in queries.captured_queries if not query["sql"].startswith(around)]
 
 
 def text_of(response: Any) -> str:
@@ -26,7 +38,8 @@ class _Auditor(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        if tag == "style" or "style" in given or (tag == "script" and not given.get("src")):
+        is_data = given.get("type") == "application/json"
+        if tag == "style" or "style" in given or (tag == "script" and not given.get("src") and not is_data):
             self.faults.append(f"inline style or script: <{tag} {given}>")
         self.faults += [f"inline handler: <{tag} {name}>" for name in given if name.startswith(("on", "hx-on"))]
         for name in ("href", "src", "action"):
