@@ -88,7 +88,9 @@ def execute(topic: str, rows: Sequence[Row]) -> list[tuple[Row, Exception]]:
     with bound_to(rows):
         began = time.perf_counter()
         failed = _execute(entry, store.begin(rows))
-        SECONDS.labels(topic).observe(time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        SECONDS.labels(topic).observe(seconds)
+        logger.info("outbox_handled", topic=topic, rows=len(rows) - len(failed), ms=round(seconds * 1000, 1))
         for row, error in failed:
             logger.error("outbox_row_failed", topic=topic, row=row.id, key=row.key, error=repr(error), exc_info=error)
             store.fail(row, error, counts=not isinstance(error, NOT_THE_ROWS_FAULT))

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
 import structlog
 from django.db import connection, transaction
+from django.test import Client
 
+from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.outbox.correlation import bound_to
+from recsys.outbox.handlers import Row, execute
 from recsys.outbox.models import OutboxRow
+from recsys.outbox.relay import lease
 
 
 class Abandoned(Exception):
@@ -97,3 +102,29 @@ def test_rows_of_several_requests_bind_a_bounded_list() -> None:
 
 def test_rows_without_a_request_bind_nothing() -> None:
     assert bindings(None) == {}
+
+
+@pytest.mark.django_db
+def test_the_id_of_a_request_is_in_the_log_of_the_handler_that_acts_on_its_change(
+    drain_outbox: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """From the header of a browser's request to what a worker logs, a message through the broker included."""
+    User.objects.create_user("ana", password="secret")
+    item = Item.objects.create(title="Heat")
+    drain_outbox()
+    browser = Client()
+    browser.force_login(User.objects.get())
+    body = {"event_id": "1", "item": item.pk, "kind": "like"}
+    response = browser.post(
+        "/events/", body, content_type="application/json", headers={"X-Request-ID": "from-the-browser"}
+    )
+    assert response.status_code < 300, response.content
+    assert "request_id" not in structlog.contextvars.get_contextvars()
+    caplog.clear()
+    rows = [Row.from_message(row.topic, row.to_message()) for row in lease(limit=10)]
+    assert {row.request_id for row in rows} == {"from-the-browser"}
+    execute("events.interaction", rows)
+    handled = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    assert [(line["event"], line["topic"], line["request_id"]) for line in handled] == [
+        ("outbox_handled", "events.interaction", "from-the-browser")
+    ]
