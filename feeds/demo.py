@@ -1,0 +1,176 @@
+"""The social graph and the posts of the demo's community (called by its dotted name: `settings.DEMO_COMMUNITY`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from django.db import connection
+from numpy.typing import NDArray
+
+from feeds.demo_texts import Subject, compose
+from feeds.models import DeliveryMode, FanoutPolicy, Follow, Post
+from recsys.accounts.models import User
+from recsys.catalog.models import Item
+from recsys.demo.community import Community, People
+from recsys.demo.drawing import GroupedDraw, draw_columns, one_group
+from recsys.demo.logins import DEMO_LOGINS
+from recsys.demo.names import REGIONS
+from recsys.demo.tastes import Ints
+from recsys.demo.themes import THEMES
+from recsys.imports.copying import analyze, copy_rows, reserve_ids
+
+CHUNK = 5_000  # followers whose edges are drawn at a time
+DEGREE_SIGMA = 0.9  # of the lognormal of how many people one follows
+BY_TASTE, BY_REGION = 0.4, 0.15  # of the edges; the rest goes to whoever is famous
+LOGIN_FOLLOWS = 25  # whom those who can be logged in as follow at least, where there are that many
+POSTING_DAYS = 30
+CELEBRITY_SHARE = 0.1  # of the community must follow an author whose posts are pulled, in a database of its own
+
+
+def load_community(community: Community) -> dict[str, int]:
+    """Write follows and posts; return how many. Runs in the caller's transaction, with capture switched off."""
+    _fit_policy(community)
+    follows = _write_follows(community)
+    pulled = _note_celebrities(community)
+    posts = _write_posts(community, pulled)
+    return {"follows": follows, "posts": posts, "celebrities": len(pulled)}
+
+
+def _fit_policy(community: Community) -> None:
+    """In a database of its own, lower the celebrity threshold to the size of the demo, so that both ways are seen."""
+    if User.objects.count() > len(community.people):
+        return
+    threshold = max(20, int(len(community.people) * CELEBRITY_SHARE))
+    policy, _ = FanoutPolicy.objects.get_or_create(pk=1)
+    if threshold < policy.celebrity_threshold:
+        policy.celebrity_threshold, policy.lower_bound = threshold, threshold * 4 // 5
+        policy.save()
+
+
+def _write_follows(community: Community) -> int:
+    rows = _follow_rows(community, community.rng(11))
+    columns = ("follower_id", "followee_id", "created_at")
+    return copy_rows(Follow._meta.db_table, columns, rows, label="Follows", total=community.size.follows, shown=community.progress)
+
+
+def _follow_rows(community: Community, rng: np.random.Generator) -> Iterator[tuple[int, int, datetime]]:
+    people = community.people
+    degrees = plan_degrees(rng, len(people), community.size.follows)
+    graph = _Graph(people)
+    for start in range(0, len(people), CHUNK):
+        follower, followee = graph.edges(rng, np.arange(start, min(start + CHUNK, len(people))), degrees)
+        days = rng.exponential(120, len(follower)).clip(max=900)
+        for one, other, ago in zip(people.ids[follower].tolist(), people.ids[followee].tolist(), days.tolist(), strict=True):
+            yield one, other, community.now - timedelta(days=ago)
+
+
+def plan_degrees(rng: np.random.Generator, people: int, follows: int) -> Ints:
+    """How many others each person follows: lognormal, about `follows` in all, never more than there are others."""
+    weights = rng.lognormal(0, DEGREE_SIGMA, people)
+    degrees = rng.multinomial(follows, weights / weights.sum())
+    if follows:
+        degrees[: len(DEMO_LOGINS)] = np.maximum(degrees[: len(DEMO_LOGINS)], LOGIN_FOLLOWS)
+    return np.minimum(degrees, people - 1).astype(np.int64)
+
+
+class _Graph:
+    """Draws whom people follow."""
+
+    def __init__(self, people: People) -> None:
+        self.people = people
+        self.favourite: Ints = people.tastes.argmax(axis=1)
+        self.by_fame = one_group(people.fame)
+        self.by_taste = GroupedDraw(self.favourite, people.fame, len(THEMES))
+        self.by_region = GroupedDraw(people.region, people.fame, len(REGIONS))
+
+    def edges(self, rng: np.random.Generator, persons: Ints, degrees: Ints) -> tuple[Ints, Ints]:
+        """Followers and followees, as indices: for each of `persons` about as many as `degrees` says, all different."""
+        # Drawn twice as often as needed, since repetitions fall away; the first ones are kept.
+        follower = np.repeat(persons, degrees[persons] * 2)
+        way = rng.random(len(follower))
+        followee = self.by_fame.draw(rng, np.zeros(len(follower), dtype=np.int64))
+        followee = np.where(way < BY_TASTE, self.by_taste.draw(rng, self.favourite[follower]), followee)
+        followee = np.where(way > 1 - BY_REGION, self.by_region.draw(rng, self.people.region[follower]), followee)
+        first, second = self._friends(persons)
+        follower, followee = np.concatenate([first, follower]), np.concatenate([second, followee])
+        _, firsts = np.unique(follower * len(self.people) + followee, return_index=True)
+        firsts.sort()
+        firsts = firsts[follower[firsts] != followee[firsts]]
+        follower, followee = follower[firsts], followee[firsts]
+        order = np.argsort(follower, kind="stable")
+        follower, followee = follower[order], followee[order]
+        rank = np.arange(len(follower)) - np.searchsorted(follower, follower)
+        kept = rank < degrees[follower]
+        return follower[kept], followee[kept]
+
+    def _friends(self, persons: Ints) -> tuple[Ints, Ints]:
+        """Those who can be logged in as follow one another, so that two browsers show something to each other."""
+        logins = min(len(DEMO_LOGINS), len(self.people))
+        pairs = [(one, other) for one in range(logins) for other in range(logins) if one != other and one in persons]
+        edges = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+        return edges[:, 0], edges[:, 1]
+
+
+def _note_celebrities(community: Community) -> set[int]:
+    """Put the new authors on their side of the threshold, and return who is a celebrity: their posts are pulled."""
+    first, last = int(community.people.ids[0]), int(community.people.ids[-1])
+    threshold = FanoutPolicy.objects.get_or_create(pk=1)[0].celebrity_threshold
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE feeds_authorstats SET is_celebrity = true, has_pull_posts = true "
+            "WHERE author_id BETWEEN %s AND %s AND follower_count >= %s RETURNING author_id",
+            [first, last, threshold],
+        )
+        return {author for (author,) in cursor.fetchall()}
+
+
+def _write_posts(community: Community, pulled: set[int]) -> int:
+    """Posts in the order of their time, which is the order of their ids too: timelines go by id."""
+    plan = _PostPlan(community)
+    columns = ("id", "kind", "title", "description", "category", "tags", "regions", "url", "image_url", "attributes", "is_available", "published_at")
+    items = (
+        (post, "post", text[:300], "", "", [], [], "", "", "{}", True, at) for post, _, text, at in plan.posts()
+    )  # fmt: skip
+    copy_rows(Item._meta.db_table, columns, items)
+    posts = (
+        (post, author, text, DeliveryMode.PULL if author in pulled else DeliveryMode.PUSH, at)
+        for post, author, text, at in plan.posts()
+    )
+    columns = ("item_id", "author_id", "text", "mode", "created_at")
+    count = copy_rows(Post._meta.db_table, columns, posts, label="Posts", total=len(plan), shown=community.progress)
+    analyze(Follow._meta.db_table, Post._meta.db_table, "feeds_authorstats")
+    return count
+
+
+class _PostPlan:
+    """Who posts when about what. Its posts can be gone through repeatedly, and are made anew each time: no list of them."""
+
+    def __init__(self, community: Community) -> None:
+        people, count = community.people, community.size.posts
+        rng = community.rng(12)
+        self.community = community
+        self.first_id = reserve_ids(Item._meta.db_table, count)
+        talkative = (rng.lognormal(0, 1.0, len(people)) * np.sqrt(people.fame)).astype(np.float32)
+        talkative[: len(DEMO_LOGINS)] = np.quantile(talkative, 0.97)
+        self.authors = one_group(talkative).draw(rng, np.zeros(count, dtype=np.int64))
+        ago: NDArray[np.float64] = POSTING_DAYS * 86_400 * rng.beta(1.0, 2.0, count)
+        self.times = np.sort(community.now.timestamp() - ago)
+
+    def __len__(self) -> int:
+        return len(self.authors)
+
+    def posts(self) -> Iterator[tuple[int, int, str, datetime]]:
+        """(post, author, text, time), oldest first."""
+        people, catalogue, rng = self.community.people, self.community.catalogue, self.community.rng(13)
+        by_theme, by_popularity = GroupedDraw(catalogue.first, catalogue.popularity, len(THEMES)), one_group(catalogue.popularity)
+        for start in range(0, len(self), CHUNK):
+            authors = self.authors[start : start + CHUNK]
+            theme = draw_columns(rng, people.tastes[authors], np.arange(len(authors)))
+            anything = by_popularity.draw(rng, np.zeros(len(authors), dtype=np.int64))
+            items = np.where(by_theme.filled[theme], by_theme.draw(rng, theme), anything)
+            for place, (author, item) in enumerate(zip(authors.tolist(), items.tolist(), strict=True), start):
+                subject = Subject(catalogue.titles[item], catalogue.kinds[item], int(catalogue.years[item]), THEMES[catalogue.first[item]])
+                at = datetime.fromtimestamp(float(self.times[place]), UTC)
+                yield self.first_id + place, int(people.ids[author]), compose(rng, subject), at

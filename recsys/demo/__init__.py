@@ -1,0 +1,1 @@
+"""A believable community, generated from a seed, to try the product with."""
