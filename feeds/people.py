@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef
 
-from feeds.models import AuthorStats, Follow
+from feeds.models import AuthorStats, Follow, Post
 from recsys.accounts.models import User
+
+RECENT_POSTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,12 @@ def follow_summary(*, author: User, reader: User | None) -> FollowSummary:
 
 
 def suggested_people(*, reader: User | None, limit: int = 5) -> list[User]:
-    """Active authors with posts whom the reader does not follow: most followed first."""
-    stats = AuthorStats.objects.select_related("author").filter(author__is_active=True, follower_count__gt=0)
+    """Whom one might follow: those who wrote lately, the most followed first. One query, whose cost is bounded by
+    RECENT_POSTS however many people and posts there are.
+    """
+    lately = Post.objects.order_by("-item_id").values("author_id")[:RECENT_POSTS]
+    people = User.objects.filter(is_active=True, pk__in=lately)
     if reader:
-        followed = Follow.objects.filter(follower=reader, followee=OuterRef("author"))
-        stats = stats.exclude(author=reader).exclude(Exists(followed))
-    return [row.author for row in stats.order_by("-follower_count", "author")[:limit]]
+        followed = Follow.objects.filter(follower=reader, followee=OuterRef("pk"))
+        people = people.exclude(pk=reader.pk).exclude(Exists(followed))
+    return list(people.order_by(F("author_stats__follower_count").desc(nulls_last=True), "pk")[:limit])

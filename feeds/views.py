@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_safe, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from feeds.actions import do_create_post, do_delete_post, do_follow, do_unfollow
@@ -20,7 +20,7 @@ from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, keyset, next_address, reader, signed_in
 from recsys.accounts.selectors import active_user
 from recsys.events.reactions import reactions
-from recsys.recommend.views import rail
+from recsys.recommend.views import VISITOR_PICKS, picks, trends
 
 
 @require_safe
@@ -28,11 +28,12 @@ def home(request: HttpRequest) -> HttpResponse:
     """A reader's timeline; for a visitor, what is popular and an invitation."""
     user = reader(request)
     if user is None:
-        context = rail(request) | {"suggested": suggested_people(reader=None)}
+        context = picks(request, VISITOR_PICKS) | trends(request) | {"suggested": suggested_people(reader=None)}
         return render(request, "feeds/welcome.html", context)
     page = home_timeline(reader=user, before=keyset(request))
-    suggested = {"suggested": suggested_people(reader=user, limit=5 if not page.posts else 3)}
-    return render(request, "feeds/home.html", _page_context(request, page, user) | rail(request) | suggested)
+    context = _page_context(request, page, user) | picks(request) | trends(request)
+    context["suggested"] = suggested_people(reader=user, limit=3 if page.posts else 5)
+    return render(request, "feeds/home.html", context)
 
 
 @require_safe
@@ -56,7 +57,7 @@ def _page_context(
         "page": page,
         "first_page": keyset(request) is None,
         "form": PostForm(),
-        "reactions": reactions(user and user.pk, [post.pk for post in page.posts]),
+        "reactions": reactions(user.pk if user else None, [post.pk for post in page.posts]),
         "more_url": author.get_absolute_url() if author else reverse("home"),
         "more_fragment": author.get_absolute_url() if author else reverse("timeline"),
     }
@@ -102,7 +103,7 @@ def profile(request: HttpRequest, username: str) -> HttpResponse:
     if is_fragment(request):
         return render(request, "feeds/_posts.html", context)
     context["follow"] = follow_summary(author=person, reader=user)
-    return render(request, "feeds/profile.html", context | rail(request))
+    return render(request, "feeds/profile.html", context | (picks(request) if user else trends(request)))
 
 
 def _person(username: str) -> User:

@@ -21,14 +21,19 @@ RAIL_PICKS = 5
 RAIL_TRENDING = 5
 PAGE_PICKS = 24
 SIMILAR = 6
+VISITOR_PICKS = 12
 
 
-def rail(request: HttpRequest) -> dict[str, Any]:
-    """The slates beside a page: `for_you` and `trending`."""
+def picks(request: HttpRequest, count: int = RAIL_PICKS) -> dict[str, Any]:
+    """What pages show as "For you": what suits the reader; for a visitor, what is popular."""
     user = reader(request)
-    region = user.region if user else ""
-    picks = engine.recommend(user=user, region=region, count=RAIL_PICKS if user else 12)
-    return {"for_you": picks, "trending": engine.trending(region=region, count=RAIL_TRENDING, user=user)}
+    return {"for_you": engine.recommend(user=user, region=user.region if user else "", count=count)}
+
+
+def trends(request: HttpRequest, count: int = RAIL_TRENDING) -> dict[str, Any]:
+    """What pages show as "Trending", near the reader if the region is known."""
+    user = reader(request)
+    return {"trending": engine.trending(region=user.region if user else "", count=count, user=user)}
 
 
 @require_safe
@@ -36,17 +41,14 @@ def rail(request: HttpRequest) -> dict[str, Any]:
 @signed_in
 def for_you(request: HttpRequest, user: User) -> HttpResponse:
     """The whole page, or for htmx the rail's part anew."""
-    part = is_fragment(request)
-    slate = engine.recommend(user=user, region=user.region, count=RAIL_PICKS if part else PAGE_PICKS)
-    return render(request, "recommend/_for_you.html" if part else "recommend/for_you.html", {"for_you": slate})
+    if is_fragment(request):
+        return render(request, "recommend/_for_you.html", picks(request))
+    return render(request, "recommend/for_you.html", picks(request, PAGE_PICKS))
 
 
 @require_safe
 def trending(request: HttpRequest) -> HttpResponse:
-    user = reader(request)
-    region = user.region if user else ""
-    slate = engine.trending(region=region, count=PAGE_PICKS, user=user)
-    return render(request, "recommend/trending.html", {"trending": slate, "region": region})
+    return render(request, "recommend/trending.html", trends(request, PAGE_PICKS))
 
 
 @require_safe

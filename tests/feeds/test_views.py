@@ -58,7 +58,7 @@ class TestHome:
         assert_safe(response)
 
     def test_an_empty_timeline_says_what_to_do_and_suggests_people(self, as_ana, ben):
-        do_follow(follower=User.objects.create_user("cy"), followee=ben)
+        do_create_post(author=ben, text="Hello")
         page = text_of(as_ana.get("/"))
         assert "Your timeline is quiet" in page
         assert "Ben" in page
