@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT = 900.0  # seconds, most of them for pip
 STOP_TIMEOUT = 60.0
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def main() -> int:
@@ -89,7 +90,7 @@ def look(port: int) -> list[str]:
 def fetch(port: int, path: str) -> tuple[int, str, bytes]:
     """Status, content type and body; status 0 where nobody answers."""
     try:
-        with urllib.request.urlopen(f"http://localhost:{port}{path}", timeout=10) as response:
+        with OPENER.open(f"http://localhost:{port}{path}", timeout=10) as response:
             return response.status, response.headers.get("Content-Type", ""), response.read()
     except urllib.error.HTTPError as error:
         return error.code, error.headers.get("Content-Type", ""), error.read()

@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,8 @@ def _remove_abandoned(parent: Path) -> None:
     """Remove the directories of runs that were killed: nobody holds their lock."""
     for lock in parent.glob("tributary-test-*/lock"):
         try:
+            if time.time() - lock.stat().st_mtime < 60:
+                continue  # another run may be about to take it
             with lock.open() as handle:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(lock.parent, ignore_errors=True)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import http.client
 import os
 import shutil
 import signal
 import socket
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from recsys.services.supervisor import Child, Supervisor
 
 MANAGE = Path(__file__).resolve().parent.parent.parent / "manage.py"
 HEALTH_TIMEOUT = 120.0  # seconds until a process that does not answer is named
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -162,7 +163,7 @@ def stopping_on_signals(supervisor: Supervisor) -> Iterator[None]:
 
 def greet(options: argparse.Namespace, supervisor: Supervisor, paths: ServicePaths) -> None:
     """Wait until everything works, then say where; where something does not, say what."""
-    address = f"http://{'localhost' if options.host in ('127.0.0.1', '0.0.0.0', '::') else options.host}:{options.port}"  # noqa: S104
+    address = f"http://{_reachable(options.host).replace('127.0.0.1', 'localhost')}:{options.port}"
     deadline = time.monotonic() + HEALTH_TIMEOUT
     while missing := unhealthy(supervisor, paths, options):
         if supervisor.stopping.is_set():
@@ -174,6 +175,8 @@ def greet(options: argparse.Namespace, supervisor: Supervisor, paths: ServicePat
     supervisor.say(f"ready: {address}")
     for line in paths.welcome_file.read_text().splitlines() if paths.welcome_file.exists() else ():
         supervisor.say(line)
+    if options.host in EVERYWHERE and "ALLOWED_HOSTS" not in os.environ:
+        supervisor.say("other machines are refused until ALLOWED_HOSTS names the host that they use")
     supervisor.say("Ctrl-C stops everything")
 
 
@@ -192,10 +195,19 @@ def unhealthy(supervisor: Supervisor, paths: ServicePaths, options: argparse.Nam
 
 
 def answers(options: argparse.Namespace) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(options.host, options.host)  # noqa: S104
-    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    """Whether the site says of itself that it is ready. Asked directly, whatever proxy the environment names."""
+    host = os.environ.get("ALLOWED_HOSTS", "localhost").split(",")[0].strip().lstrip(".*") or "localhost"
+    connection = http.client.HTTPConnection(_reachable(options.host).strip("[]"), options.port, timeout=5)
     try:
-        with urllib.request.urlopen(f"http://{host}:{options.port}/readyz", timeout=5) as response:
-            return bool(response.status == 200)
-    except OSError:  # URLError, HTTPError and timeouts are all of this kind
+        connection.request("GET", "/readyz", headers={"Host": host})
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
+
+
+def _reachable(host: str) -> str:
+    """The host as this machine's own browser writes it."""
+    host = EVERYWHERE.get(host, host)
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
