@@ -51,6 +51,7 @@ class TimelineView(PartnerView):
         parameters=TimelineQuery,
         named=True,
         problems=(404,),
+        tag="Feeds",
         operation="timeline",
     )
     def get(self, request: Request, external_id: str) -> Response:

@@ -70,13 +70,14 @@ def query(request: Request, serializer: type[StrictQuery] = NoQuery) -> dict[str
 def documented(
     summary: str,
     *,
+    tag: str,
     answer: type[Serializer[Any]] | None,
     body: type[Serializer[Any]] | None = None,
     parameters: type[StrictQuery] | None = None,
     named: bool = False,
     problems: tuple[int, ...] = (),
     example: Any = None,
-    operation: str | None = None,
+    operation: str,
 ) -> Callable[[F], F]:
     """Describe an endpoint in the schema; `example` is a body that it accepts."""
     statuses = {401, 403, 429, *problems} | ({400, 413, 422} if body else {400})
@@ -87,6 +88,7 @@ def documented(
     return extend_schema(
         summary=summary,
         operation_id=operation,
+        tags=[tag],
         request=body,
         responses=responses,
         parameters=[*([NAME] if named else []), *([parameters] if parameters else [])],

@@ -31,6 +31,7 @@ class EventsView(PartnerView):
         body=EventBatchSerializer,
         answer=RecordedSerializer,
         example=EXAMPLE,
+        tag="Events",
         operation="record_events",
     )
     def post(self, request: Request) -> Response:

@@ -38,6 +38,7 @@ class ItemsView(PartnerView):
         body=ItemBatchSerializer,
         answer=UpsertedSerializer,
         example=EXAMPLE,
+        tag="Items",
         operation="upsert_items",
     )
     def post(self, request: Request) -> Response:
@@ -53,12 +54,14 @@ class ItemsView(PartnerView):
 class ItemView(PartnerView):
     """One item."""
 
-    @documented("Show an item", answer=StoredItemSerializer, named=True, problems=(404,), operation="get_item")
+    @documented(
+        "Show an item", answer=StoredItemSerializer, named=True, problems=(404,), tag="Items", operation="get_item"
+    )
     def get(self, request: Request, external_id: str) -> Response:
         query(request, NoQuery)
         return Response(item_body(find_item(external_id)))
 
-    @documented("Delete an item", answer=None, named=True, problems=(404,), operation="delete_item")
+    @documented("Delete an item", answer=None, named=True, problems=(404,), tag="Items", operation="delete_item")
     def delete(self, request: Request, external_id: str) -> Response:
         """With all that users did with it. Where it may come back, send it with `is_available: false` instead."""
         query(request, NoQuery)

@@ -19,6 +19,7 @@ class RecommendationsView(PartnerView):
         parameters=RecommendationsQuery,
         named=True,
         problems=(404,),
+        tag="Recommendations",
         operation="recommend",
     )
     def get(self, request: Request, external_id: str) -> Response:
@@ -38,6 +39,7 @@ class SimilarView(PartnerView):
         parameters=SimilarQuery,
         named=True,
         problems=(404,),
+        tag="Recommendations",
         operation="similar_items",
     )
     def get(self, request: Request, external_id: str) -> Response:
@@ -49,7 +51,13 @@ class SimilarView(PartnerView):
 class TrendingView(PartnerView):
     """For everybody."""
 
-    @documented("List what is trending", answer=SlateSerializer, parameters=TrendingQuery, operation="trending_items")
+    @documented(
+        "List what is trending",
+        answer=SlateSerializer,
+        parameters=TrendingQuery,
+        tag="Recommendations",
+        operation="trending_items",
+    )
     def get(self, request: Request) -> Response:
         """By recent activity in the region; where that is little, everywhere's."""
         asked = query(request, TrendingQuery)

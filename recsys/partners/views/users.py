@@ -22,6 +22,7 @@ class UsersView(PartnerView):
         body=UserBatchSerializer,
         answer=UpsertedSerializer,
         example=EXAMPLE,
+        tag="Users",
         operation="upsert_users",
     )
     def post(self, request: Request) -> Response:
@@ -37,12 +38,14 @@ class UsersView(PartnerView):
 class UserView(PartnerView):
     """One user."""
 
-    @documented("Show a user", answer=StoredUserSerializer, named=True, problems=(404,), operation="get_user")
+    @documented(
+        "Show a user", answer=StoredUserSerializer, named=True, problems=(404,), tag="Users", operation="get_user"
+    )
     def get(self, request: Request, external_id: str) -> Response:
         query(request)
         return Response(user_body(find_user(external_id)))
 
-    @documented("Erase a user", answer=None, named=True, problems=(404,), operation="erase_user")
+    @documented("Erase a user", answer=None, named=True, problems=(404,), tag="Users", operation="erase_user")
     def delete(self, request: Request, external_id: str) -> Response:
         """With everything of theirs: events, posts, follows, slates. This cannot be undone."""
         query(request)
