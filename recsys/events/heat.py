@@ -35,7 +35,7 @@ ON CONFLICT (region, item_id) DO UPDATE SET
 # What the outbox still holds is left to the handler, which would otherwise count it a second time.
 _REBUILD = f"""
 WITH counted AS (
-    SELECT item_id, part.region, log(2, strength::numeric)::float8
+    SELECT item_id, part.region, ln(strength::float8) / ln(2)
            + extract(epoch FROM occurred_at - %(epoch)s)::float8 / %(half_life)s AS heat
     FROM (SELECT id, item_id, occurred_at, string_to_array(region, '-') AS parts, {STRENGTH_SQL} AS strength
           FROM events_interaction) one
