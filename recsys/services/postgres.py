@@ -16,8 +16,9 @@ from recsys.services.account import Account
 from recsys.services.binaries import SHARED_DIR, make_shared_dir
 from recsys.services.errors import ServiceError
 from recsys.services.paths import ServicePaths
-from recsys.services.processes import spawn, stop, wait_until
+from recsys.services.processes import last_line, spawn, stop, wait_until
 
+VERSION = "18"
 START_TIMEOUT = 120.0  # seconds: recovery after a crash replays the log first
 TUNING = {
     "max_connections": "200",
@@ -56,8 +57,14 @@ class EmbeddedPostgres:
         """Create the cluster if there is none, start the server, and return when it answers."""
         self._place_directory()
         self._end_leftover()
-        if not (self.paths.postgres_dir / "PG_VERSION").exists():
+        version_file = self.paths.postgres_dir / "PG_VERSION"
+        if not version_file.exists():
             self._create_cluster()
+        elif (found := version_file.read_text().strip()) != VERSION:
+            raise ServiceError(
+                f"{self.paths.postgres_dir} is of PostgreSQL {found}, and the installed one is {VERSION}. Dump it with "
+                "the former requirements, or choose another --data-dir."
+            )
         with (self.paths.log_dir / "postgres.log").open("ab") as log:
             self.process = spawn(
                 [self.programs / "postgres", "-D", self.paths.postgres_dir.resolve(), *self._options()],
@@ -156,8 +163,8 @@ class EmbeddedPostgres:
         assert self.process is not None
         if self.process.poll() is not None:
             raise ServiceError(
-                f"PostgreSQL ended at once with exit code {self.process.returncode}; "
-                f"see {self.paths.log_dir / 'postgres.log'}"
+                f"PostgreSQL ended at once with exit code {self.process.returncode}. "
+                f"{last_line(self.paths.log_dir / 'postgres.log')}"
             )
         try:
             self._connect().close()

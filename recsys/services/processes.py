@@ -95,3 +95,9 @@ def wait_until(ready: Callable[[], bool], *, timeout: float, interval: float = 0
             return False
         time.sleep(interval)
     return True
+
+
+def last_line(log: Path) -> str:
+    """The end of a log for an error message, with where to read more."""
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return f"The last line of {log} is: {lines[-1]}" if lines else f"{log} is empty."

@@ -16,7 +16,7 @@ import redis
 from recsys.services.account import Account
 from recsys.services.errors import ServiceError
 from recsys.services.paths import ServicePaths
-from recsys.services.processes import spawn, stop, wait_until
+from recsys.services.processes import last_line, spawn, stop, wait_until
 
 DATABASES = 64
 SETTINGS = {
@@ -74,8 +74,8 @@ class EmbeddedValkey:
         assert self.process is not None
         if self.process.poll() is not None:
             raise ServiceError(
-                f"Valkey ended at once with exit code {self.process.returncode}; "
-                f"see {self.paths.log_dir / 'valkey.log'}"
+                f"Valkey ended at once with exit code {self.process.returncode}. "
+                f"{last_line(self.paths.log_dir / 'valkey.log')}"
             )
         with (
             redis.Redis.from_url(self.paths.redis_url, socket_timeout=1) as client,

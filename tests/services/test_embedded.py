@@ -22,6 +22,7 @@ from recsys.services.account import Account
 from recsys.services.embedded import EmbeddedServices
 from recsys.services.errors import ServiceError
 from recsys.services.paths import ServicePaths
+from recsys.services.postgres import TUNING
 from recsys.services.processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,6 +146,21 @@ def test_an_interrupted_creation_and_a_stale_pid_file_are_no_obstacle(data_dir: 
     (data_dir / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n/elsewhere\n")
     with EmbeddedServices(data_dir, durable=False):
         assert processes_of(data_dir)
+
+
+def test_data_of_another_postgresql_is_left_alone(data_dir: Path) -> None:
+    (data_dir / "postgres").mkdir(parents=True)
+    (data_dir / "postgres" / "PG_VERSION").write_text("15\n")
+    with pytest.raises(ServiceError, match="is of PostgreSQL 15"):
+        EmbeddedServices(data_dir).start()
+    assert not processes_of(data_dir)
+
+
+def test_a_server_that_cannot_start_says_why(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TUNING, "work_mem", "a lot")
+    with pytest.raises(ServiceError, match='invalid value for parameter "work_mem"'):
+        EmbeddedServices(data_dir).start()
+    assert not processes_of(data_dir)
 
 
 def test_a_run_directory_of_somebody_else_is_not_used(data_dir: Path) -> None:

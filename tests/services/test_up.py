@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.site import ROOT, Site, free_port, wait_for
 
@@ -48,7 +49,7 @@ def up(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_pages_rest_and_sockets_are_one_origin(site: Site) -> None:
     assert httpx.get(site.url, follow_redirects=True).headers["content-type"].startswith("text/html")
     assert httpx.get(f"{site.url}/api/schema/").status_code == 200
-    with connect(f"ws://127.0.0.1:{site.port}/realtime/ws", origin=site.url):
+    with connect(f"ws://127.0.0.1:{site.port}/realtime/ws", origin=Origin(site.url)):
         [sockets] = site.pids("manage.py", "sockets")
         server = psutil.Process(sockets)
         assert [one for one in server.net_connections("tcp") if one.laddr.port == site.port]
