@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+import zlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -50,6 +51,12 @@ def initials(user: User) -> str:
 def hue(user: User) -> int:
     """The number of a person's colour, the same on every page."""
     return (user.pk or 0) % HUES
+
+
+@register.filter
+def tint(word: str) -> int:
+    """The number of a category's colour, the same on every page and in every process."""
+    return zlib.crc32(word.encode()) % HUES
 
 
 @register.filter
