@@ -75,13 +75,3 @@ def age(moment: datetime) -> str:
             count = int(seconds // length)
             return f"{count} {unit}" if unit != "d" or count < 7 else f"{moment:%-d %b %Y}"
     return "now"
-
-
-@register.filter
-def compact(count: int) -> str:
-    """A count in at most four letters: 950, 1.2k, 34k, 5.1M."""
-    for size, letter in ((1_000_000, "M"), (1_000, "k")):
-        if count >= size:
-            short = count / size
-            return f"{short:.1f}".removesuffix(".0") + letter if short < 10 else f"{short:.0f}{letter}"
-    return str(count)
