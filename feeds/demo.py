@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 from django.db import connection
@@ -52,7 +53,9 @@ def _fit_policy(community: Community) -> None:
 def _write_follows(community: Community) -> int:
     rows = _follow_rows(community, community.rng(11))
     columns = ("follower_id", "followee_id", "created_at")
-    return copy_rows(Follow._meta.db_table, columns, rows, label="Follows", total=community.size.follows, shown=community.progress)
+    return copy_rows(
+        Follow._meta.db_table, columns, rows, label="Follows", total=community.size.follows, shown=community.progress
+    )
 
 
 def _follow_rows(community: Community, rng: np.random.Generator) -> Iterator[tuple[int, int, datetime]]:
@@ -62,7 +65,9 @@ def _follow_rows(community: Community, rng: np.random.Generator) -> Iterator[tup
     for start in range(0, len(people), CHUNK):
         follower, followee = graph.edges(rng, np.arange(start, min(start + CHUNK, len(people))), degrees)
         days = rng.exponential(120, len(follower)).clip(max=900)
-        for one, other, ago in zip(people.ids[follower].tolist(), people.ids[followee].tolist(), days.tolist(), strict=True):
+        for one, other, ago in zip(
+            people.ids[follower].tolist(), people.ids[followee].tolist(), days.tolist(), strict=True
+        ):
             yield one, other, community.now - timedelta(days=ago)
 
 
@@ -129,23 +134,28 @@ def _note_celebrities(community: Community) -> set[int]:
 def _write_posts(community: Community, pulled: set[int]) -> int:
     """Posts in the order of their time, which is the order of their ids too: timelines go by id."""
     plan = _PostPlan(community)
-    columns = ("id", "kind", "title", "description", "category", "tags", "regions", "url", "image_url", "attributes", "is_available", "published_at")
-    items = (
-        (post, "post", text[:300], "", "", [], [], "", "", "{}", True, at) for post, _, text, at in plan.posts()
+    columns = (
+        "id", "kind", "title", "description", "category", "tags", "regions", "url", "image_url", "attributes",
+        "is_available", "published_at",
     )  # fmt: skip
+    items: Iterator[tuple[Any, ...]] = (
+        (post, "post", text[:300], "", "", [], [], "", "", "{}", True, at) for post, _, text, at in plan.posts()
+    )
     copy_rows(Item._meta.db_table, columns, items)
-    posts = (
+    posts: Iterator[tuple[Any, ...]] = (
         (post, author, text, DeliveryMode.PULL if author in pulled else DeliveryMode.PUSH, at)
         for post, author, text, at in plan.posts()
     )
-    columns = ("item_id", "author_id", "text", "mode", "created_at")
-    count = copy_rows(Post._meta.db_table, columns, posts, label="Posts", total=len(plan), shown=community.progress)
+    count = copy_rows(
+        Post._meta.db_table, ("item_id", "author_id", "text", "mode", "created_at"), posts,
+        label="Posts", total=len(plan), shown=community.progress,
+    )  # fmt: skip
     analyze(Follow._meta.db_table, Post._meta.db_table, "feeds_authorstats")
     return count
 
 
 class _PostPlan:
-    """Who posts when about what. Its posts can be gone through repeatedly, and are made anew each time: no list of them."""
+    """Who posts when about what. Its posts are made anew each time one goes through them: no list of them is held."""
 
     def __init__(self, community: Community) -> None:
         people, count = community.people, community.size.posts
@@ -153,7 +163,7 @@ class _PostPlan:
         self.community = community
         self.first_id = reserve_ids(Item._meta.db_table, count)
         talkative = (rng.lognormal(0, 1.0, len(people)) * np.sqrt(people.fame)).astype(np.float32)
-        talkative[: len(DEMO_LOGINS)] = np.quantile(talkative, 0.97)
+        talkative[: len(DEMO_LOGINS)] = np.quantile(talkative, 0.99)
         self.authors = one_group(talkative).draw(rng, np.zeros(count, dtype=np.int64))
         ago: NDArray[np.float64] = POSTING_DAYS * 86_400 * rng.beta(1.0, 2.0, count)
         self.times = np.sort(community.now.timestamp() - ago)
@@ -164,13 +174,21 @@ class _PostPlan:
     def posts(self) -> Iterator[tuple[int, int, str, datetime]]:
         """(post, author, text, time), oldest first."""
         people, catalogue, rng = self.community.people, self.community.catalogue, self.community.rng(13)
-        by_theme, by_popularity = GroupedDraw(catalogue.first, catalogue.popularity, len(THEMES)), one_group(catalogue.popularity)
+        by_theme, by_popularity = (
+            GroupedDraw(catalogue.first, catalogue.popularity, len(THEMES)),
+            one_group(catalogue.popularity),
+        )
         for start in range(0, len(self), CHUNK):
             authors = self.authors[start : start + CHUNK]
             theme = draw_columns(rng, people.tastes[authors], np.arange(len(authors)))
             anything = by_popularity.draw(rng, np.zeros(len(authors), dtype=np.int64))
             items = np.where(by_theme.filled[theme], by_theme.draw(rng, theme), anything)
             for place, (author, item) in enumerate(zip(authors.tolist(), items.tolist(), strict=True), start):
-                subject = Subject(catalogue.titles[item], catalogue.kinds[item], int(catalogue.years[item]), THEMES[catalogue.first[item]])
+                subject = Subject(
+                    catalogue.titles[item],
+                    catalogue.kinds[item],
+                    int(catalogue.years[item]),
+                    THEMES[catalogue.first[item]],
+                )
                 at = datetime.fromtimestamp(float(self.times[place]), UTC)
                 yield self.first_id + place, int(people.ids[author]), compose(rng, subject), at

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsys.demo.catalogue import with_articles
 from recsys.demo.themes import Theme
 
 VERBS = {"film": "watched", "series": "binged", "book": "read"}
+PLURALS = {"film": "films", "series": "series", "book": "books"}
 WHENS = (
     "last night", "on the train this morning", "over the weekend", "with my sister", "for the third time", "in one sitting", "against my better judgement",
     "on a friend's advice", "with the sound off, long story", "while the rain came down", "on my lunch break", "instead of sleeping", "for our film club",
@@ -29,20 +31,20 @@ OPENINGS = (
     "A {theme} story I did not expect: “{title}”.", "“{title}” again, {when}.", "Took me long enough to get to “{title}”.",
 )  # fmt: skip
 DETAILS = (
-    "The part {place} is the heart of it.", "It all takes place {place}, and you can feel it.", "{hero_cap} who {deed}: who comes up with that?",
-    "You had me at {hero} who {deed}.", "If {theme} is your thing, this is the one.", "I don't even like {theme}, usually.",
-    "Reminds me why I fell for {genre} in the first place.", "Best {genre} of the year so far.", "The {year} one, not the remake.", "From {year}, and it has not aged a day.",
+    "The part {place} is the heart of it.", "It all takes place {place}, and you can feel it.", "{hero_cap} {deed}: who comes up with that?",
+    "You had me at “{hero} {deed}”.", "If {theme} stories are your thing, this is the one.", "I don't even like {theme} stories, usually.",
+    "Reminds me why I fell for {genre} {kinds} in the first place.", "Best {genre} {kind} of the year so far.", "The {year} one, not the remake.", "From {year}, and it has not aged a day.",
     "That scene {place}!", "Somehow {hero} is the most believable character of the year.",
 )  # fmt: skip
 ALONE = (
-    "What should I try after “{title}”? More {theme}, please.", "Looking for {theme} that is not from the last five years. Go.", "Hot take: the best {genre} is all about {theme}.",
-    "Question for the {theme} people: does “{title}” hold up?", "Ranking every {theme} story I know. “{title}” is staying at the top.", "Is it just me or is {genre} getting better again?",
+    "What should I try after “{title}”? Something in the {theme} line, please.", "Looking for {theme} stories that are not from the last five years. Go.", "Hot take: the best {genre} {kinds} are {theme} stories.",
+    "Question for the {theme} people: does “{title}” hold up?", "Ranking every {theme} story I know. “{title}” is staying at the top.", "Is it just me or are {genre} {kinds} getting better again?",
     "My {theme} shelf has overflowed. No regrets.", "“{title}” would have been twice as good at half the length.", "Someone recommended “{title}”, and now I have plans for tonight.",
-    "Unpopular opinion: “{title}” is overrated, and I will explain at length.", "Three things I love: {theme}, tea, and endings that hurt.", "Started “{title}” {when}. No spoilers.",
+    "Unpopular opinion: “{title}” is overrated, and I will explain at length.", "Three things I love: {theme} stories, tea, and endings that hurt.", "Started “{title}” {when}. No spoilers.",
     "If you only have time for one {kind} this month, take “{title}”.", "Our club picked “{title}”. Half of us are furious, so it worked.", "I keep coming back to “{title}”.",
-    "A whole {kind} about {hero} who {deed}. Yes please.", "Note to self: never start “{title}” after midnight.", "Give me {hero} {place} and I am happy.",
+    "“{hero_cap} {deed}.” Yes please.", "Note to self: never start “{title}” after midnight.", "Give me {hero} {place} and I am happy.",
     "Why does every {theme} story end {place}? I counted four this month.", "Lending “{title}” to a colleague tomorrow. This will be a test of character.",
-    "Dreamt I was {place}. Too much {theme}, I suppose.", "There are two kinds of people: those who have met “{title}”, and those I am about to annoy.",
+    "Dreamt I was {place}. Too many {theme} stories, I suppose.", "There are two kinds of people: those who have met “{title}”, and those I am about to annoy.",
 )  # fmt: skip
 GREETINGS = (
     "Morning, all.", "Slow Sunday.", "Back after a week offline.", "New here, be kind.", "It has been raining for three days.", "Tea's ready.", "Can't sleep.", "Payday!",
@@ -64,7 +66,7 @@ def compose(rng: np.random.Generator, subject: Subject) -> str:
     theme = subject.theme
     hero, deed, verb = _pick(rng, theme.heroes), _pick(rng, theme.deeds), VERBS[subject.kind]
     words = {
-        "title": subject.title, "kind": subject.kind, "year": subject.year, "theme": theme.tag, "genre": theme.genre.lower(),
+        "title": subject.title, "kind": subject.kind, "kinds": PLURALS[subject.kind], "year": subject.year, "theme": theme.tag, "genre": theme.genre.lower(),
         "hero": hero, "hero_cap": hero[0].upper() + hero[1:], "deed": deed, "place": _pick(rng, theme.places),
         "verb": verb, "verb_cap": verb.capitalize(), "when": _pick(rng, WHENS),
     }  # fmt: skip
@@ -76,7 +78,7 @@ def compose(rng: np.random.Generator, subject: Subject) -> str:
         parts += [_pick(rng, VERDICTS)] if rng.random() < 0.75 or len(parts) == 1 else []
     if rng.random() < 0.07:
         parts.insert(0, _pick(rng, GREETINGS))
-    return " ".join(parts).format(**words)
+    return with_articles(" ".join(parts).format(**words))
 
 
 def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:

@@ -1,13 +1,15 @@
+# ruff: noqa: E501 -- tables of phrases read better unwrapped
 """Generate the items of the demo: films, series and books with titles and descriptions made from their themes."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import numpy as np
 
 from recsys.demo.community import HISTORY_DAYS, Catalogue
-from recsys.demo.names import REGIONS, draw_name
+from recsys.demo.names import REGIONS, draw_given_name
 from recsys.demo.tastes import Ints, theme_weights
 from recsys.demo.themes import THEMES, Theme
 
@@ -87,6 +89,11 @@ def generate_catalogue(rng: np.random.Generator, ids: Ints, now: datetime) -> Ca
     )  # fmt: skip
 
 
+def with_articles(text: str) -> str:
+    """`text` with "an" for "a" where a vowel follows."""
+    return re.sub(r"\b([Aa]) (?=[AEIOUaeiou])", r"\1n ", text)
+
+
 def about(catalogue: Catalogue) -> np.ndarray:
     """What the items are about: shape (items, themes)."""
     return theme_weights(catalogue.first, catalogue.second)
@@ -116,15 +123,15 @@ def _distinct_title(rng: np.random.Generator, theme: Theme, taken: set[str]) -> 
 def _title(rng: np.random.Generator, theme: Theme) -> str:
     noun, noun2 = _two(rng, theme.nouns)
     adjective, adjective2 = _two(rng, theme.adjectives)
-    name = draw_name(rng, _pick(rng, REGIONS))[0].split()[0]
+    name = draw_given_name(rng)
     pattern = _pick(rng, TITLE_PATTERNS)
-    return pattern.format(noun=noun, noun2=noun2, adjective=adjective, adjective2=adjective2, name=name)
+    return with_articles(pattern.format(noun=noun, noun2=noun2, adjective=adjective, adjective2=adjective2, name=name))
 
 
 def _description(rng: np.random.Generator, kind: str, first: Theme, second: Theme) -> str:
     hero = _pick(rng, first.heroes)
     opening = f"{hero[0].upper()}{hero[1:]} {_pick(rng, first.deeds)} {_pick(rng, first.places)}."
-    turn = f"Then {_pick(rng, second.heroes)} turns up, and it becomes a story of {second.tag} too."
+    turn = with_articles(f"Then {_pick(rng, second.heroes)} turns up, and it becomes a {second.tag} story too.")
     parts = [opening, turn] if second is not first and rng.random() < 0.6 else [opening]
     return " ".join([*parts, _pick(rng, CLOSINGS[kind])])
 

@@ -24,7 +24,7 @@ from recsys.demo.themes import THEMES
 CHUNK = 50_000  # interactions generated at a time: bounds memory
 ACTIVITY_SIGMA = 1.0  # of the lognormal of how much people do
 BUSIEST = 20.0  # times the mean activity is the most that anybody does
-LOGIN_INTERACTIONS = 60  # those who can be logged in as have at least about as many, where there are enough
+LOGIN_INTERACTIONS = 80  # those who can be logged in as have at least about as many, where there are enough
 EXPLORATION = 0.15  # of meetings are with what is popular whatever its theme
 RECENT_DAYS = 3.0  # for which an item trends
 TRENDING_SHARE = 0.35  # of the meetings of those days are with what trends in the region
@@ -51,13 +51,13 @@ def plan_activity(rng: np.random.Generator, people: int, interactions: int) -> I
     plain = weights / weights.sum()
     if interactions:
         # Those whom a visitor logs in as must have a history to be recommended from.
-        wanted = min(LOGIN_INTERACTIONS, interactions // (2 * people) + 10) / interactions
+        wanted = min(LOGIN_INTERACTIONS, interactions // 50 + 1) / interactions
         plain[: len(DEMO_LOGINS)] = plain[: len(DEMO_LOGINS)].clip(min=wanted)
     return rng.multinomial(interactions, plain / plain.sum()).astype(np.int64)
 
 
 class History:
-    """Iterates over rows (user_id, item_id, kind, value, region, occurred_at), some fifty thousand in memory at a time."""
+    """Iterates over rows (user_id, item_id, kind, value, region, occurred_at), some fifty thousand at a time."""
 
     def __init__(
         self, rng: np.random.Generator, people: People, catalogue: Catalogue, interactions: int, now: datetime
@@ -190,4 +190,3 @@ class History:
 def stage_delay(kind: str) -> float:
     """Seconds within which this follows the view."""
     return {"view": 0.0, "click": 60.0, "rate": 4 * 3600.0}.get(kind, 600.0)
-

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.module_loading import import_string
 from psycopg.types.json import Jsonb
 
@@ -49,10 +49,15 @@ class DemoReport:
 def check_database(*, force: bool) -> None:
     """Raise DemoRefusedError where the demo is loaded already, or (without `force`) where somebody else's data is."""
     if User.objects.filter(external_id__startswith=f"{PREFIX}-").exists():
-        raise DemoRefusedError("The demo is loaded already. To load another one, begin with an empty database (another --data-dir, say).")
+        raise DemoRefusedError(
+            "The demo is loaded already. To load another one, begin with an empty database (another --data-dir, say)."
+        )
     names = [login.username for login in DEMO_LOGINS]
     if taken := list(User.objects.filter(username__in=names).values_list("username", flat=True)):
-        raise DemoRefusedError(f"The demo has users of its own with the name {', '.join(sorted(taken))}, which are taken here.")
+        raise DemoRefusedError(
+            f"The demo brings people named {', '.join(names)}, and here {', '.join(sorted(taken))} is somebody else. "
+            "Load it into another database."
+        )
     if not force and (User.objects.exists() or Item.objects.exists()):
         raise DemoRefusedError(
             "This database holds users or items. The demo would mix its generated people with them; --force does so. "
@@ -74,6 +79,9 @@ def load_demo(
     """
     now = now or datetime.now(UTC).replace(microsecond=0)
     with transaction.atomic(), capture_off():
+        with connection.cursor() as cursor:
+            # Of two that load at the same time, the second finds what the first has loaded.
+            cursor.execute("LOCK TABLE accounts_user IN SHARE ROW EXCLUSIVE MODE")
         check_database(force=force)
         community = _generate(size, now, progress)
         _write_people(community, password)
@@ -89,7 +97,8 @@ def load_demo(
 def _generate(size: DemoSize, now: datetime, progress: bool) -> Community:
     user_ids = np.arange(size.users, dtype=np.int64) + reserve_ids(User._meta.db_table, size.users)
     item_ids = np.arange(size.items, dtype=np.int64) + reserve_ids(Item._meta.db_table, size.items)
-    people = generate_people(np.random.default_rng([size.seed, 1]), user_ids)
+    taken = User.objects.values_list("username", flat=True)
+    people = generate_people(np.random.default_rng([size.seed, 1]), user_ids, taken)
     catalogue = generate_catalogue(np.random.default_rng([size.seed, 2]), item_ids, now)
     return Community(size, people, catalogue, now, progress)
 
@@ -97,8 +106,8 @@ def _generate(size: DemoSize, now: datetime, progress: bool) -> Community:
 def _write_people(community: Community, password: str) -> None:
     people = community.people
     columns = (
-        "id", "external_id", "username", "display_name", "bio", "region", "password", "is_superuser", "is_staff", "is_active",
-        "first_name", "last_name", "email", "date_joined",
+        "id", "external_id", "username", "display_name", "bio", "region", "password",
+        "is_superuser", "is_staff", "is_active", "first_name", "last_name", "email", "date_joined",
     )  # fmt: skip
     copy_rows(
         User._meta.db_table, columns, _user_rows(people, community, password),
@@ -107,22 +116,23 @@ def _write_people(community: Community, password: str) -> None:
 
 
 def _user_rows(people: People, community: Community, password: str) -> Iterator[tuple[Any, ...]]:
-    known = make_password(password)  # one hash for all logins: the password is no secret, and hashing is slow on purpose
+    known = make_password(password)  # one hash for all logins, as hashing is slow on purpose
     joined = community.rng(3).uniform(HISTORY_DAYS, 900, len(people))
     for number, user_id in enumerate(people.ids.tolist()):
         login = DEMO_LOGINS[number] if number < len(DEMO_LOGINS) else None
         staff = login is not None and login.is_staff
         yield (
-            user_id, f"{PREFIX}-user-{number + 1}", people.usernames[number], people.display_names[number], people.bios[number],
-            REGIONS[people.region[number]], known if login else make_password(None), staff, staff, True,
+            user_id, f"{PREFIX}-user-{number + 1}", people.usernames[number], people.display_names[number],
+            people.bios[number], REGIONS[people.region[number]], known if login else make_password(None),
+            staff, staff, True,
             "", "", "", community.now - timedelta(days=float(joined[number])),
         )  # fmt: skip
 
 
 def _write_items(community: Community) -> None:
     columns = (
-        "id", "external_id", "kind", "title", "description", "category", "tags", "regions", "url", "image_url", "attributes",
-        "is_available", "published_at",
+        "id", "external_id", "kind", "title", "description", "category", "tags", "regions", "url", "image_url",
+        "attributes", "is_available", "published_at",
     )  # fmt: skip
     copy_rows(
         Item._meta.db_table, columns, _item_rows(community.catalogue, community.rng(4)),
@@ -140,9 +150,9 @@ def _item_rows(catalogue: Catalogue, rng: np.random.Generator) -> Iterator[tuple
         attributes = {"year": int(catalogue.years[number]), "country": origin, maker[kind]: draw_name(rng, origin)[0]}
         tags = list(dict.fromkeys([first.tag, first.genre.lower(), second.tag]))
         yield (
-            item_id, f"{PREFIX}-item-{number + 1}", kind, catalogue.titles[number], catalogue.descriptions[number], first.genre,
-            tags, [] if allowed.all() else [REGIONS[region] for region in np.flatnonzero(allowed)], "", "", Jsonb(attributes),
-            True, datetime.fromtimestamp(float(catalogue.published[number]), UTC),
+            item_id, f"{PREFIX}-item-{number + 1}", kind, catalogue.titles[number], catalogue.descriptions[number],
+            first.genre, tags, [] if allowed.all() else [REGIONS[region] for region in np.flatnonzero(allowed)],
+            "", "", Jsonb(attributes), True, datetime.fromtimestamp(float(catalogue.published[number]), UTC),
         )  # fmt: skip
 
 
@@ -154,4 +164,3 @@ def _write_history(community: Community) -> int:
         "events_interaction", ("user_id", "item_id", "kind", "value", "region", "occurred_at"), history,
         label="Interactions", total=size.interactions, shown=community.progress,
     )  # fmt: skip
-

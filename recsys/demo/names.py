@@ -93,6 +93,12 @@ def draw_name(rng: np.random.Generator, region: str) -> tuple[str, str]:
     return written, handle[int(rng.integers(len(handle)))]
 
 
+def draw_given_name(rng: np.random.Generator) -> str:
+    """A given name from anywhere, in Latin letters."""
+    pool = NAMES[REGIONS[int(rng.integers(len(REGIONS)))]]
+    return pool.given[int(rng.integers(len(pool.given)))].split("|")[-1].capitalize()
+
+
 def _ascii(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name.lower().translate(_WITHOUT_ACCENT))
     return "".join(letter for letter in plain if letter.isascii() and letter.isalnum())

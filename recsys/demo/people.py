@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 
+from recsys.demo.catalogue import with_articles
 from recsys.demo.community import People
 from recsys.demo.logins import DEMO_LOGINS
 from recsys.demo.names import REGIONS, SHARES, draw_name
@@ -14,30 +16,35 @@ from recsys.demo.themes import THEMES
 
 FAME_EXPONENT = 1.1  # of the Pareto distribution of fame: a handful of people are known by most
 BIOS = (
-    "{first}, mostly. Sometimes {second}.",
-    "Here for the {first}.",
-    "{first} and {second}, in that order.",
-    "I keep lists of {first} so you don't have to.",
+    "{first} stories, mostly. Sometimes {second}.",
+    "Here for the {first} stories.",
+    "{first} stories and {second} stories, in that order.",
+    "I keep lists of {first} stories so you don't have to.",
     "Reads, watches, complains. Favourite subject: {first}.",
-    "Will talk about {first} until asked to stop.",
-    "Teacher by day, {first} by night.",
-    "Two children, one cat, too much {first}.",
+    "Will talk about {first} stories until asked to stop.",
+    "Teacher by day, {first} stories by night.",
+    "Two children, one cat, too many {first} stories.",
     "Formerly of a {first} podcast. Now just opinions.",
-    "Looking for {second} as good as the {first} I grew up with.",
-    "Nurse on nights; {first} at breakfast.",
+    "Looking for {second} stories as good as the {first} ones I grew up with.",
+    "Nurse on nights; {first} stories at breakfast.",
     "Slow reader. {first}, {second}, tea.",
+    "Film club on Thursdays. We do {first} far too often.",
+    "Writing a thesis on {second} stories, avoiding it with {first} ones.",
     "",
     "",
     "",
 )
 
 
-def generate_people(rng: np.random.Generator, ids: Ints) -> People:
-    """People for `ids`; the first ones are those of `DEMO_LOGINS`, as far as there is room for them."""
+def generate_people(rng: np.random.Generator, ids: Ints, others: Iterable[str] = ()) -> People:
+    """People for `ids`; the first ones are those of `DEMO_LOGINS`, as far as there is room for them.
+
+    `others` are usernames that somebody else has.
+    """
     tastes = draw_tastes(rng, len(ids))
     region = rng.choice(len(REGIONS), size=len(ids), p=np.array(SHARES) / sum(SHARES)).astype(np.int64)
     fame = (rng.pareto(FAME_EXPONENT, len(ids)) + 1).astype(np.float32)
-    taken: Counter[str] = Counter()
+    taken = Counter(others)
     usernames: list[str] = []
     display_names: list[str] = []
     bios: list[str] = []
@@ -69,5 +76,5 @@ def _distinct(handle: str, taken: Counter[str]) -> str:
 def _bio(rng: np.random.Generator, taste: Floats) -> str:
     second, first = np.argsort(taste)[-2:]
     pattern = BIOS[int(rng.integers(len(BIOS)))]
-    bio = pattern.format(first=THEMES[first].tag, second=THEMES[second].tag)
+    bio = with_articles(pattern.format(first=THEMES[first].tag, second=THEMES[second].tag))
     return bio[:1].upper() + bio[1:]

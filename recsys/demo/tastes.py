@@ -17,12 +17,12 @@ PRIMARY_SHARE = 0.75  # of an item's weight lies on its first theme, the rest on
 
 
 def draw_tastes(rng: np.random.Generator, people: int) -> Floats:
-    """Mixtures over themes, shape (people, themes), rows sum to 1: a Dirichlet over genres, then one within each genre."""
+    """Mixtures over themes, shape (people, themes), rows sum to 1: Dirichlet over genres, then within a genre."""
     # A Dirichlet draw is a normalised gamma draw; the floor keeps an all-but-zero row finite.
     by_genre = rng.standard_gamma(GENRE_CONCENTRATION, (people, len(GENRES)), dtype=np.float32) + 1e-6
     within = rng.standard_gamma(THEME_CONCENTRATION, (people, len(THEMES)), dtype=np.float32) + 1e-6
     for genre in range(len(GENRES)):
-        columns = THEME_GENRE == genre
+        columns = genre == THEME_GENRE
         within[:, columns] /= within[:, columns].sum(axis=1, keepdims=True)
     tastes: Floats = (by_genre / by_genre.sum(axis=1, keepdims=True))[:, THEME_GENRE] * within
     return tastes

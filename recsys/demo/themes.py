@@ -82,7 +82,7 @@ THEMES: tuple[Theme, ...] = (
         "House; Inheritance; Kitchen; Sister; Orchard; Harvest; Table; Photograph",
         "Empty; Ordinary; Gentle; Unfinished; Shared",
         "in a farmhouse about to be sold; around one table over thirty Sundays; in a flat above a launderette",
-        "three sisters who no longer speak; a widower; a mother who has begun to forget",
+        "the eldest of three sisters; a widower; a mother who has begun to forget",
         "comes home for a funeral and stays; divides what cannot be divided; learns to cook from an unposted letter",
     ),
     _theme(
@@ -98,7 +98,7 @@ THEMES: tuple[Theme, ...] = (
         "Summer; Bicycle; Classroom; Goodbye; River; Promise; Neighbour; Swimmer",
         "Young; Restless; Barefoot; Awkward; Bright",
         "in the last summer before the factory closes; at a boarding school by the sea; on an island with one bus",
-        "a girl who talks to radios; two best friends; a boy who has never left the valley",
+        "a girl who talks to radios; the quieter of two best friends; a boy who has never left the valley",
         "learns to swim and to lie; spends one summer keeping a promise; falls in with the wrong choir",
     ),
     _theme(
@@ -106,7 +106,7 @@ THEMES: tuple[Theme, ...] = (
         "Meeting; Intern; Deadline; Printer; Office; Lunch; Memo; Promotion",
         "Annual; Temporary; Unpaid; Casual; Urgent",
         "in the least important ministry of the country; at a failing garden centre; in an open-plan office with one window",
-        "a temp who is mistaken for the director; a team of five; the only employee who reads the manual",
+        "a temp who is mistaken for the director; the quietest of a team of five; the only employee who reads the manual",
         "accidentally becomes the boss; must organise the worst party of the year; hides a goat from the auditors",
     ),
     _theme(
@@ -114,12 +114,12 @@ THEMES: tuple[Theme, ...] = (
         "Wedding; Bouquet; Date; Kiss; Engagement; Honeymoon; Bridesmaid; Valentine",
         "Accidental; Unlikely; Second; Charming; Fake",
         "at a wedding where nobody knows the groom; in a bookshop in Lisbon; on a double-booked holiday",
-        "a florist allergic to roses; two rival pastry cooks; a wedding planner who has sworn off love",
+        "a florist allergic to roses; a pastry cook with a rival next door; a wedding planner who has sworn off love",
         "agrees to a fake engagement; writes love letters for the wrong person; misses every train but one",
     ),
     _theme(
         "Comedy", "satire",
-        "Committee; Minister; Statue; Slogan; Election; Parade; Committee Room; Scandal",
+        "Committee; Minister; Statue; Slogan; Election; Parade; Inauguration; Scandal",
         "Glorious; Honourable; Modest; Supreme; Patriotic",
         "in a republic the size of a car park; during the opening of a bridge to nowhere; on a live breakfast show",
         "a speechwriter; the mayor's understudy; an honest lobbyist",
@@ -146,7 +146,7 @@ THEMES: tuple[Theme, ...] = (
         "Postcard; Airport; Distance; Timezone; Telephone; Border; Return; Ferry",
         "Faraway; Delayed; Parallel; Unsent; Northern",
         "between Lagos and Leeds; across eleven time zones; at an airport during a strike",
-        "two strangers; a long-haul steward; an exchange student",
+        "a stranger with the wrong ticket; a long-haul steward; an exchange student",
         "keeps a love alive by voice messages; meets once a year on the same ferry; shares a suitcase by mistake",
     ),
     _theme(
@@ -154,7 +154,7 @@ THEMES: tuple[Theme, ...] = (
         "Cellar; Staircase; Attic; Lullaby; Door; Candle; Guest; Nursery",
         "Hollow; Whispering; Locked; Pale; Thirteenth",
         "in a manor with one door too many; in a block of flats where the lift stops between floors; at the old sanatorium",
-        "a young couple; a sceptical surveyor; the night nurse",
+        "a bride who never unpacks; a sceptical surveyor; the night nurse",
         "hears a lullaby through the wall; finds a room that is on no plan; invites in the previous owner",
     ),
     _theme(
@@ -186,7 +186,7 @@ THEMES: tuple[Theme, ...] = (
         "Spell; Apprentice; Wand; Grimoire; Familiar; Potion; Lantern; Riddle",
         "Minor; Forbidden; Enchanted; Clumsy; Ninth",
         "at an academy for late bloomers; in a library that rearranges itself; in the city's only shop for used spells",
-        "a student with no magic; a failed witch; twins who share one shadow",
+        "a student with no magic; a failed witch; a twin who has lost her shadow",
         "fails every exam but the impossible one; steals a page from a living book; swaps lives with a familiar",
     ),
     _theme(
@@ -202,7 +202,7 @@ THEMES: tuple[Theme, ...] = (
         "Summit; Expedition; Compass; Glacier; Crossing; Map; Ridge; Basecamp",
         "Uncharted; High; Lost; Northern; Vertical",
         "on the north face of an unnamed peak; down the whole length of the Congo; across Iceland on foot",
-        "a mountain guide; a disgraced cartographer; four friends past sixty",
+        "a mountain guide; a disgraced cartographer; a climber past sixty",
         "sets out to find a missing expedition; climbs the wall that took her father; follows a map drawn by a child",
     ),
     _theme(
@@ -218,7 +218,7 @@ THEMES: tuple[Theme, ...] = (
         "Storm; Raft; Wilderness; Desert; Avalanche; Shelter; Winter; Fire",
         "Bitter; Endless; Alone; White; Burning",
         "in the Australian outback; on a raft in the Pacific; in the Taiga at minus forty",
-        "a bush pilot; the sole passenger; a teacher and nine children",
+        "a bush pilot; the sole passenger; a teacher on a school trip",
         "walks out of the desert with a stranger; has water for six days; learns the language of wolves",
     ),
     _theme(
@@ -322,7 +322,7 @@ THEMES: tuple[Theme, ...] = (
         "Saddle; Gunslinger; Canyon; Sheriff; Stagecoach; Outlaw; Dust; Railroad",
         "Lonesome; Dry; Last; Crooked; Iron",
         "in a town with more graves than houses; along the railroad to Tucson; at a river crossing in Montana",
-        "a sheriff without a gun; a mail-order bride; two brothers on one horse",
+        "a sheriff without a gun; a mail-order bride; a horse thief with a conscience",
         "rides to return a stolen horse; holds a town for one night; hunts the man who spared him",
     ),
     _theme(

@@ -13,8 +13,19 @@ from recsys.demo.community import DemoSize
 from recsys.demo.load import DemoRefusedError, load_demo
 from recsys.demo.logins import DEMO_PASSWORD, describe_logins
 
-LARGEST = {"users": 1_000_000, "items": 1_000_000, "interactions": 100_000_000, "posts": 10_000_000, "follows": 50_000_000}
-LEAST = {"users": 1, "items": 1}
+# What each size may be: from, to. The people and the items are held in memory, the rest is streamed.
+BOUNDS = {
+    "users": (1, 1_000_000),
+    "items": (1, 1_000_000),
+    "interactions": (0, 100_000_000),
+    "posts": (0, 10_000_000),
+    "follows": (0, 50_000_000),
+    "seed": (0, 2**32),
+}
+HELP = {
+    "seed": "the same seed gives the same community (%(default)s)",
+    "follows": "about how many follows (%(default)s)",
+}
 
 
 class Command(BaseCommand):
@@ -24,19 +35,21 @@ class Command(BaseCommand):
         for field in fields(DemoSize):
             parser.add_argument(
                 f"--{field.name}",
-                type=_number(LEAST.get(field.name, 0), LARGEST.get(field.name, 2**32)),
+                type=_number(*BOUNDS[field.name]),
                 default=field.default,
-                help="the same seed gives the same community (%(default)s)" if field.name == "seed" else f"how many {field.name} (%(default)s)",
+                help=HELP.get(field.name, f"how many {field.name} (%(default)s)"),
             )
-        parser.add_argument("--force", action="store_true", help="also beside users and items that are there; deletes nothing")
-        parser.add_argument("--password", help="of the demo's logins; needed in production, where the printed one is known to all")
+        parser.add_argument("--force", action="store_true", help="also beside other users and items; deletes nothing")
+        parser.add_argument("--password", help="of the logins; required in production, as the usual one is public")
         parser.add_argument("--no-train", action="store_true", help="leave the models to `manage.py train`")
 
     def handle(self, *args: Any, **options: Any) -> None:
         password = options["password"] or DEMO_PASSWORD
         if not options["password"] and settings.SECURE_SSL_REDIRECT:
-            raise CommandError("These are production settings, and the demo's password is public. Choose another with --password.")
-        begun = time.monotonic()
+            raise CommandError(
+                "These are production settings, and the demo's password is public. Choose another with --password."
+            )
+        started = time.monotonic()
         size = DemoSize(**{field.name: options[field.name] for field in fields(DemoSize)})
         try:
             report = load_demo(size, force=options["force"], password=password, progress=options["verbosity"] > 0)
@@ -44,7 +57,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         parts = {"users": report.users, "items": report.items, "interactions": report.interactions, **report.extra}
         counts = ", ".join(f"{count:,} {name}" for name, count in parts.items())
-        self.stdout.write(f"Loaded {counts} in {time.monotonic() - begun:.1f} s.")
+        self.stdout.write(f"Loaded {counts} in {time.monotonic() - started:.1f} s.")
         if not options["no_train"]:
             call_command("train", stdout=self.stdout)
         self.stdout.write("\n".join(["Log in as one of", *describe_logins(password)]))

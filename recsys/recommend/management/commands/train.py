@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +18,7 @@ class Command(BaseCommand):
     help = "Train the models that serve recommendations, and let the better ones serve."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "kinds", nargs="*", choices=list(TRAININGS), metavar="KIND", help="cf or content; both if none is named"
-        )
+        parser.add_argument("kinds", nargs="*", type=_kind, metavar="KIND", help="cf or content; both if none is named")
         parser.add_argument("--force", action="store_true", help="also where nothing is new since the last training")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -31,6 +29,13 @@ class Command(BaseCommand):
                 except TrainingBusyError as error:
                     raise CommandError(str(error)) from error
             self.stdout.write(_describe(result))
+
+
+def _kind(name: str) -> str:
+    """A kind of model, for argparse (whose `choices` refuse the empty list that means all)."""
+    if name not in TRAININGS:
+        raise ArgumentTypeError(f"{name!r} is no kind of model; there are {' and '.join(TRAININGS)}")
+    return name
 
 
 class _Bars:
