@@ -26,7 +26,8 @@ class Command(BaseCommand):
             parser.add_argument(f"--{name}", type=positive, help=f"how many {name} the demo has")
 
     def handle(self, **options: Any) -> None:
-        call_command("migrate", interactive=False, verbosity=min(options["verbosity"], 1))
+        self.stdout.write("Bringing the database up to date")
+        call_command("migrate", interactive=False, verbosity=max(0, options["verbosity"] - 1))
         users = get_user_model().objects
         if options["demo"] and not users.exists() and not Item.objects.exists():
             sizes = {name: options[name] for name in SIZES if options[name] is not None}
