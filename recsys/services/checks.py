@@ -87,7 +87,8 @@ def explain(error: BaseException) -> str | None:
     """Why a command failed, where it is because of a service; None where it is not."""
     if not isinstance(error, (DatabaseError, redis.RedisError, ConnectionError)):
         return None
-    return "\n".join(f"{found.msg} {found.hint or ''}".strip() for found in [*check_postgres(), *check_valkey()]) or None
+    errors = [*check_postgres(), *check_valkey()]
+    return "\n".join(f"{found.msg} {found.hint or ''}".strip() for found in errors) or None
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -37,7 +37,8 @@ class Command(BaseCommand):
         worker_ready.connect(say_ready, weak=False)
         # Celery discourages root because of pickle, which is switched off here.
         warnings.filterwarnings("ignore", category=SecurityWarning)
-        arguments = ["--quiet", "worker", "--pool=prefork", f"--concurrency={options['concurrency']}", "--loglevel=INFO"]
+        arguments = ["--quiet", "worker", "--pool=prefork", "--loglevel=INFO"]
+        arguments.append(f"--concurrency={options['concurrency']}")
         # Workers have nothing to ask one another at start, and asking takes a second.
         arguments += ["--without-gossip", "--without-mingle", f"--hostname=worker-{parent}@%h"]
         app.worker_main([*arguments, *([f"--queues={options['queues']}"] if options["queues"] else [])])
