@@ -80,9 +80,9 @@ def compose(request: HttpRequest, user: User) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @signed_in
 def delete_post(request: HttpRequest, user: User, pk: int) -> HttpResponse:
-    """Ask, then delete; only the author may."""
+    """Ask, then delete; only the author and staff may."""
     post = get_object_or_404(Post.objects.select_related("item", "author"), pk=pk)
-    if post.author_id != user.pk:
+    if post.author_id != user.pk and not user.is_staff:
         raise PermissionDenied
     if request.method == "GET":
         return render(request, "feeds/delete.html", {"post": post})

@@ -176,6 +176,13 @@ class TestDelete:
         assert as_ana.post(address).status_code == 403
         assert Post.objects.exists()
 
+    def test_staff_may(self, client, ben):
+        client.force_login(User.objects.create_superuser("boss"))
+        post = do_create_post(author=ben, text="Spam")
+        assert "Delete this post" in text_of(client.get(ben.get_absolute_url()))
+        client.post(reverse("delete-post", args=[post.pk]))
+        assert not Post.objects.exists()
+
     @pytest.mark.parametrize("pk", ["1", "99999999999999999999999"])
     def test_a_post_that_is_gone_is_not_found(self, as_ana, pk):
         assert as_ana.post(f"/posts/{pk}/delete/").status_code == 404

@@ -73,7 +73,7 @@ pill?.addEventListener("click", () => {
 async function start() {
   const { connect } = await import(body.dataset.realtimeClient);
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  const position = timeline()?.dataset.firstPage === "true" ? timeline().dataset.position : undefined;
+  const position = timeline()?.dataset.firstPage === "true" ? timeline().dataset.position || undefined : undefined;
   connect({
     url: `${scheme}//${location.host}${body.dataset.realtime}`,
     subscriptions: [{ kind: "timeline", arg: "", position }],
