@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, task_prerun
+from celery.signals import setup_logging, task_postrun, task_prerun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys.settings.dev")
 
@@ -21,6 +21,11 @@ def keep_logging(**_: Any) -> None:
 
 @task_prerun.connect
 def name_task(*, task_id: str, task: Any, **_: Any) -> None:
-    """Every line that a task logs says which one it was; what the task before bound is gone."""
-    structlog.contextvars.clear_contextvars()
+    """Every line that a task logs says which one it was."""
     structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id)
+
+
+@task_postrun.connect
+def forget_task(**_: Any) -> None:
+    """Until the next one begins, there is none."""
+    structlog.contextvars.unbind_contextvars("task", "task_id")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.db.models import Q
+
 from recsys.accounts.models import User
 
 
@@ -20,3 +22,9 @@ def user_ids(external_ids: Iterable[str]) -> dict[str, int]:
     """The primary keys of the users whom a partner names, in one query; the unknown are left out."""
     known = User.objects.filter(external_id__in=set(external_ids)).values_list("external_id", "pk")
     return {str(external_id): pk for external_id, pk in known}
+
+
+def staff_among(external_ids: Iterable[str]) -> set[str]:
+    """Those of `external_ids` that are staff's, in one query."""
+    staff = User.objects.filter(Q(is_staff=True) | Q(is_superuser=True), external_id__in=set(external_ids))
+    return {str(external_id) for external_id in staff.values_list("external_id", flat=True)}

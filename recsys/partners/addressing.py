@@ -45,10 +45,10 @@ def find_item(name: str) -> Item:
     return _find(Item, name, "item")
 
 
-def find_user(name: str) -> User:
-    """The active user of that name; NotFound that says so where there is none."""
+def find_user(name: str, *, active: bool = True) -> User:
+    """The user of that name, of those who are active unless told otherwise; NotFound where there is none."""
     user = _find(User, name, "user")
-    if not user.is_active:
+    if active and not user.is_active:
         raise _unknown(name, "user")
     return user
 

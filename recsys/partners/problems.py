@@ -10,6 +10,7 @@ refused hosts, errors outside of any view).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 from typing import Any, NotRequired, TypedDict
 
 import structlog
@@ -69,7 +70,7 @@ def problem_handler(error: Exception, context: Mapping[str, Any]) -> Response:
     if challenge := getattr(known, "auth_header", None) or getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if (wait := getattr(known, "wait", None)) is not None:
-        headers["Retry-After"] = str(max(1, round(wait)))
+        headers["Retry-After"] = str(max(1, ceil(wait)))
     request = context.get("request")
     body = problem(known.status_code, _detail(known), getattr(request, "_request", None), list(_faults(known)))
     return Response(body, status=known.status_code, headers=headers, content_type=MEDIA_TYPE)

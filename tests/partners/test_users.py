@@ -99,3 +99,16 @@ def test_inactive_users_are_not_there(api: APIClient) -> None:
     User.objects.create_user("ana", external_id="ana", is_active=False)
     assert_problem(api.get(f"{ADDRESS}/ana"), 404)
     assert_problem(api.get(f"{ADDRESS}/ana/recommendations"), 404)
+
+
+def test_an_inactive_user_can_still_be_erased(api: APIClient) -> None:
+    User.objects.create_user("ana", external_id="ana", is_active=False)
+    assert api.delete(f"{ADDRESS}/ana").status_code == 204
+    assert not User.objects.exists()
+
+
+def test_partners_cannot_change_staff(api: APIClient) -> None:
+    User.objects.create_user("boss", external_id="boss", is_staff=True)
+    response = upsert(api, {"external_id": "ana"}, {"external_id": "boss", "username": "locked-out"})
+    assert assert_problem(response, 422)["errors"][0]["index"] == 1
+    assert list(User.objects.values_list("username", flat=True)) == ["boss"]

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from recsys.accounts.actions import check_user, do_erase_user, do_upsert_users
+from recsys.accounts.actions import UserInput, check_user, do_erase_user, do_upsert_users
+from recsys.accounts.selectors import staff_among
 from recsys.partners.addressing import find_user
 from recsys.partners.batches import check_rows, object_only, read_rows, with_free_name
+from recsys.partners.problems import Fault, InvalidInput
 from recsys.partners.representations import user_body
 from recsys.partners.serializers import StoredUserSerializer, UpsertedSerializer, UserBatchSerializer
 from recsys.partners.views.base import PartnerView, documented, query
@@ -31,6 +35,7 @@ class UsersView(PartnerView):
         """
         query(request)
         rows = check_rows(read_rows(request.data, "users"), with_free_name(object_only(check_user, "user")))
+        _refuse_staff(rows)
         result = do_upsert_users(rows=rows)
         return Response({"created": result.created, "updated": result.updated, "unchanged": result.unchanged})
 
@@ -49,8 +54,20 @@ class UserView(PartnerView):
     def delete(self, request: Request, external_id: str) -> Response:
         """With everything of theirs: events, posts, follows, slates. This cannot be undone."""
         query(request)
-        user = find_user(external_id)
+        user = find_user(external_id, active=False)
         if user.external_id is None or user.is_staff or user.is_superuser:
             raise PermissionDenied("Only users that partners sent can be erased here; ask the site's staff for others.")
         do_erase_user(user=user)
         return Response(status=204)
+
+
+def _refuse_staff(rows: Sequence[UserInput]) -> None:
+    """Who may rename staff could lock them out; a partner's key is no reason to be able to."""
+    staff = staff_among(row.external_id for row in rows)
+    faults = [
+        Fault(index=index, field="external_id", message="This is a member of the staff; leave them out.")
+        for index, row in enumerate(rows)
+        if row.external_id in staff
+    ]
+    if faults:
+        raise InvalidInput(faults)
