@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from django.db import connection
 from numpy.typing import NDArray
 
+from feeds.actions import title_of
 from feeds.demo_texts import Subject, compose
-from feeds.models import DeliveryMode, FanoutPolicy, Follow, Post
+from feeds.models import AuthorStats, Follow, Post
+from feeds.policy import do_decide_modes, get_policy
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.demo.community import Community, People
@@ -34,9 +35,8 @@ def load_community(community: Community) -> dict[str, int]:
     """Write follows and posts; return how many. Runs in the caller's transaction, with capture switched off."""
     _fit_policy(community)
     follows = _write_follows(community)
-    pulled = _note_celebrities(community)
-    posts = _write_posts(community, pulled)
-    return {"follows": follows, "posts": posts, "celebrities": len(pulled)}
+    posts = _write_posts(community)
+    return {"follows": follows, "posts": posts}
 
 
 def _fit_policy(community: Community) -> None:
@@ -44,7 +44,7 @@ def _fit_policy(community: Community) -> None:
     if User.objects.count() > len(community.people):
         return
     threshold = max(20, int(len(community.people) * CELEBRITY_SHARE))
-    policy, _ = FanoutPolicy.objects.get_or_create(pk=1)
+    policy = get_policy()
     if threshold < policy.celebrity_threshold:
         policy.celebrity_threshold, policy.lower_bound = threshold, threshold * 4 // 5
         policy.save()
@@ -118,39 +118,26 @@ class _Graph:
         return edges[:, 0], edges[:, 1]
 
 
-def _note_celebrities(community: Community) -> set[int]:
-    """Put the new authors on their side of the threshold, and return who is a celebrity: their posts are pulled."""
-    first, last = int(community.people.ids[0]), int(community.people.ids[-1])
-    threshold = FanoutPolicy.objects.get_or_create(pk=1)[0].celebrity_threshold
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE feeds_authorstats SET is_celebrity = true, has_pull_posts = true "
-            "WHERE author_id BETWEEN %s AND %s AND follower_count >= %s RETURNING author_id",
-            [first, last, threshold],
-        )
-        return {author for (author,) in cursor.fetchall()}
-
-
-def _write_posts(community: Community, pulled: set[int]) -> int:
+def _write_posts(community: Community) -> int:
     """Posts in the order of their time, which is the order of their ids too: timelines go by id."""
     plan = _PostPlan(community)
-    columns = (
-        "id", "kind", "title", "description", "category", "tags", "regions", "url", "image_url", "attributes",
-        "is_available", "published_at",
-    )  # fmt: skip
     items: Iterator[tuple[Any, ...]] = (
-        (post, "post", text[:300], "", "", [], [], "", "", "{}", True, at) for post, _, text, at in plan.posts()
-    )
-    copy_rows(Item._meta.db_table, columns, items)
-    posts: Iterator[tuple[Any, ...]] = (
-        (post, author, text, DeliveryMode.PULL if author in pulled else DeliveryMode.PUSH, at)
+        (post, "post", title_of(text), text, "", [], [], "", "", "{}", True, at, author)
         for post, author, text, at in plan.posts()
     )
+    columns = (
+        "id", "kind", "title", "description", "category", "tags", "regions", "url", "image_url", "attributes",
+        "is_available", "published_at", "creator_id",
+    )  # fmt: skip
+    copy_rows(Item._meta.db_table, columns, items)
+    posts: Iterator[tuple[Any, ...]] = ((post, author, text, at) for post, author, text, at in plan.posts())
     count = copy_rows(
-        Post._meta.db_table, ("item_id", "author_id", "text", "mode", "created_at"), posts,
+        Post._meta.db_table, ("item_id", "author_id", "text", "created_at"), posts,
         label="Posts", total=len(plan), shown=community.progress,
     )  # fmt: skip
-    analyze(Follow._meta.db_table, Post._meta.db_table, "feeds_authorstats")
+    analyze(Follow._meta.db_table, Post._meta.db_table, AuthorStats._meta.db_table)
+    for start in range(plan.first_id, plan.first_id + count, CHUNK):
+        do_decide_modes(posts=range(start, min(start + CHUNK, plan.first_id + count)))
     return count
 
 

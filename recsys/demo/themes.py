@@ -126,7 +126,7 @@ THEMES: tuple[Theme, ...] = (
         "wins an election nobody held; sells the same statue three times; loses the national anthem",
     ),
     _theme(
-        "Romance", "love story",
+        "Romance", "great love",
         "Letter; Heart; Dance; Garden; Embrace; Longing; Window; Melody",
         "Tender; Forbidden; Secret; Endless; First",
         "in Buenos Aires between two tangos; across one winter in Prague; in a lighthouse keeper's cottage",
@@ -174,7 +174,7 @@ THEMES: tuple[Theme, ...] = (
         "wakes something that was only resting; counts the survivors and finds one too many; films what must not be seen",
     ),
     _theme(
-        "Fantasy", "dragons and kingdoms",
+        "Fantasy", "dragons",
         "Crown; Dragon; Throne; Ember; Sword; Raven; Kingdom; Heir",
         "Fallen; Golden; Last; Exiled; Iron",
         "in a kingdom under the ash; beyond the seventh wall; in a castle that only exists in winter",
