@@ -1,41 +1,54 @@
-"""Connections to Valkey (or Redis), the JSON serializer of Django's cache, and the table of every key the product uses.
+"""Connections to Valkey (or Redis), the JSON serializer of Django's cache, and the table of every key in use.
 
-Nothing in Valkey is the only copy of anything. A module that owns keys declares them with `KeyPattern` in its `keys.py`;
-nobody else spells a key. `tests/architecture/` holds the declared patterns against a running system.
+Nothing in Valkey is the only copy of anything. A module that owns keys declares them with `KeyPattern` in its
+`keys.py`; nobody else spells a key. `tests/architecture/` holds the declared patterns against a running system.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import redis
 import redis.asyncio
 from django.conf import settings
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-_local = threading.local()
+TIMEOUTS: dict[str, Any] = {"socket_timeout": 5.0, "socket_connect_timeout": 2.0}
 
 
 def get_client() -> redis.Redis:
     """The calling process's client (thread-safe, pooled, made anew after a fork). Answers are bytes."""
-    if getattr(_local, "pid", None) != os.getpid():
-        _local.pid = os.getpid()
-        _local.client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
-    client: redis.Redis = _local.client
-    return client
+    return _client_of(os.getpid(), settings.REDIS_URL)
 
 
-def make_blocking_client() -> redis.Redis:
-    """A client without a socket timeout, for commands that wait at the server; the caller closes it."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=None)
+@lru_cache(maxsize=1)
+def _client_of(pid: int, url: str) -> redis.Redis:
+    return make_client(**TIMEOUTS)
+
+
+def make_client(*, retries: int = 1, **options: Any) -> redis.Redis:
+    """A client of the caller's own. One immediate retry: a pooled connection may be from before a restart of Valkey.
+
+    redis-py's default, three retries with pauses of up to ten seconds, would stall whoever asks while Valkey is down.
+    """
+    return redis.Redis.from_url(settings.REDIS_URL, retry=Retry(NoBackoff(), retries), **options)
+
+
+def make_blocking_client(*, longest_wait: float | None = None) -> redis.Redis:
+    """A client for commands that wait at the server for `longest_wait` seconds (None: for ever); the caller closes."""
+    patience = None if longest_wait is None else longest_wait + 2
+    return make_client(retries=0, socket_timeout=patience, socket_connect_timeout=2)
 
 
 def make_async_client() -> redis.asyncio.Redis:
     """An asyncio client for the running event loop; the caller closes it."""
-    return redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2)
+    return redis.asyncio.Redis.from_url(settings.REDIS_URL, retry=AsyncRetry(NoBackoff(), 1), **TIMEOUTS)
 
 
 class JsonSerializer:
@@ -54,7 +67,10 @@ class JsonSerializer:
 
 @dataclass(frozen=True)
 class KeyPattern:
-    """One kind of key: `template` has {placeholders}; `bound` and `ttl` (seconds, None: lives as long as its owner) are its limits."""
+    """One kind of key: `template` has {placeholders}; `bound` and `ttl` are its limits.
+
+    `ttl` is in seconds; None: the key lives as long as its owner.
+    """
 
     template: str
     owner: str

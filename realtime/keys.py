@@ -1,0 +1,22 @@
+"""The keys of `realtime`. Nothing else in the product spells them."""
+
+from realtime.valkey import KeyPattern
+
+HISTORY = 100  # entries a stream keeps
+STREAM_TTL = 24 * 3600  # seconds since somebody last asked for the stream
+PRESENCE_TTL = 30  # seconds for which a socket server counts as present without saying so again
+
+STREAM = KeyPattern(
+    template="realtime:stream:{name}",
+    owner="realtime",
+    holds="A stream's events, with ids <epoch in ms>-<offset>",
+    bound=f"{HISTORY} entries",
+    ttl=STREAM_TTL,
+)
+PRESENCE = KeyPattern(
+    template="realtime:presence:{name}",
+    owner="realtime",
+    holds="Sorted set: socket server process → until when (seconds) it counts as having readers of the stream",
+    bound="one entry a socket server process",
+    ttl=PRESENCE_TTL,
+)

@@ -1,0 +1,143 @@
+"""The two scripts that run inside Valkey, and their arguments and answers. Pure: no connection is made here.
+
+A stream is a Valkey stream whose ids are `<epoch>-<offset>`. The epoch is the time in milliseconds at which the stream
+was created, and offsets count up from 0, an entry without an event that marks the beginning. So a stream that was lost
+and made anew has another epoch, and a reader who holds `epoch-5` can catch up exactly when the stream still holds each
+of the entries from `epoch-6` to its last one.
+
+Scripts are sent by text (EVAL): the server keeps them compiled, and a server that was restarted needs no special care.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+from realtime.keys import HISTORY, PRESENCE, PRESENCE_TTL, STREAM, STREAM_TTL
+
+# Scripts over more keys hold up everybody else for milliseconds.
+STREAMS_PER_CALL = 100
+
+# Only a stream that exists gets the event: where there is none, nobody holds a position, and whoever asks for one
+# later reads the data afterwards. So readers who are not there cost neither memory nor writes.
+APPEND = """
+local n, shared = #KEYS / 2, #ARGV == 2
+local now, wake = redis.call('TIME')[1], {}
+for i = 1, n do
+    local last = redis.call('XREVRANGE', KEYS[i], '+', '-', 'COUNT', 1)[1]
+    if last then
+        local epoch = string.match(last[1], '^%d+')
+        redis.call('XADD', KEYS[i], 'MAXLEN', ARGV[1], epoch .. '-*', 'e', ARGV[shared and 2 or i + 1])
+        for _, process in ipairs(redis.call('ZRANGE', KEYS[n + i], now, '+inf', 'BYSCORE')) do
+            wake[#wake + 1] = i - 1
+            wake[#wake + 1] = process
+        end
+    end
+end
+return wake
+"""
+
+# Reading is an interest in the stream: it creates a missing one, prolongs its life and, for a socket server, says
+# that it has readers. The answer for each stream is {last id}, {last id, entries} or {last id, 0} for "not whole".
+READ = """
+local process, n = ARGV[2], #ARGV - 3
+local time = redis.call('TIME')
+local answer = {}
+for i = 1, n do
+    local key, from = KEYS[i], ARGV[i + 3]
+    local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+    last = last and last[1]
+    if not last then
+        last = string.format('%d%03d-0', time[1], math.floor(time[2] / 1000))
+        redis.call('XADD', key, last, 'o', '')
+    end
+    redis.call('EXPIRE', key, ARGV[1])
+    if process ~= '' then
+        local presence = KEYS[n + i]
+        redis.call('ZREMRANGEBYSCORE', presence, '-inf', '(' .. time[1])
+        redis.call('ZADD', presence, time[1] + ARGV[3], process)
+        redis.call('EXPIRE', presence, ARGV[3])
+    end
+    answer[i] = {last}
+    if from ~= '' and from ~= last then
+        local epoch, offset = string.match(from, '^(%d+)%-(%d+)$')
+        local newest_epoch, newest = string.match(last, '^(%d+)%-(%d+)$')
+        local missing = newest - offset
+        local events = {}
+        if epoch == newest_epoch and missing > 0 then
+            for _, entry in ipairs(redis.call('XRANGE', key, '(' .. from, '+')) do
+                events[#events + 1] = entry[2][2]
+            end
+        end
+        answer[i][2] = (#events == missing) and events or 0
+    end
+end
+return answer
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Up to where a stream was read. `None` instead of a Position stands for "wherever it is now"."""
+
+    epoch: int
+    offset: int
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """From `<epoch>-<offset>`; ValueError where it is not that."""
+        epoch, _, offset = text.partition("-")
+        return cls(int(epoch), int(offset))
+
+    def __str__(self) -> str:
+        return f"{self.epoch}-{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRead:
+    """What a stream had after the position asked for: JSON texts of events, or `None` where they are not all there."""
+
+    position: Position
+    events: list[bytes] | None
+
+
+def append_arguments(names: Sequence[str], events: Sequence[bytes]) -> list[Any]:
+    """Arguments of EVAL: `events` are one for each name, or a single one for all of them."""
+    return [APPEND, 2 * len(names), *_keys(names), HISTORY, *events]
+
+
+def append_answer(names: Sequence[str], answer: Sequence[Any]) -> Iterator[tuple[str, str]]:
+    """Pairs (socket server process, stream) that are to be woken."""
+    for index, process in zip(answer[::2], answer[1::2], strict=True):
+        yield process.decode(), names[index]
+
+
+def read_arguments(wanted: Mapping[str, Position | None], process: str = "") -> list[Any]:
+    """Arguments of EVAL: the streams with the positions to read from, and the socket server that reads, if one does."""
+    names = list(wanted)
+    keys = _keys(names) if process else [STREAM.key(name=name) for name in names]
+    return [READ, len(keys), *keys, STREAM_TTL, process, PRESENCE_TTL, *(str(wanted[name] or "") for name in names)]
+
+
+def read_answer(wanted: Mapping[str, Position | None], answer: Sequence[Any]) -> dict[str, StreamRead]:
+    return {
+        name: StreamRead(
+            Position.parse(found[0].decode()), [] if len(found) == 1 else (found[1] if found[1] != 0 else None)
+        )
+        for name, found in zip(wanted, answer, strict=True)
+    }
+
+
+T = TypeVar("T")
+
+
+def chunks(items: Sequence[T] | Iterator[T], size: int = STREAMS_PER_CALL) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _keys(names: Sequence[str]) -> list[str]:
+    return [STREAM.key(name=name) for name in names] + [PRESENCE.key(name=name) for name in names]

@@ -1,0 +1,125 @@
+"""Named streams of events to browsers, recoverable by position: the synchronous interface for workers and views.
+
+    token = streams.positions(names)     # before the data is read
+    …read and render the data…           # what changes meanwhile comes after `token`: seen twice perhaps, never missed
+    recovery = streams.read(names, token)
+
+An event is a JSON object with a "type". Who may read which stream is decided elsewhere (`subscriptions.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import redis
+
+from realtime import tokens, wake
+from realtime.scripts import (
+    Position,
+    StreamRead,
+    append_answer,
+    append_arguments,
+    chunks,
+    read_answer,
+    read_arguments,
+)
+from realtime.valkey import get_client
+
+CALLS_PER_TRIP = 10
+MAX_STREAMS = 500  # in one position
+MAX_EVENT = 32 * 1024  # bytes of JSON
+_NAME = re.compile(r"[A-Za-z0-9_:.-]{1,100}\Z")
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """All that happened since a position, or `resync`: then the reader loads the data anew and goes on from `token`."""
+
+    events: list[dict[str, Any]]
+    token: str
+    resync: bool
+
+
+def append(events: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """Append events to streams, given as pairs (stream, event), and wake the socket servers that have readers of them.
+
+    A stream that nobody has asked for within its time to live is not there and stays so: nobody can miss the event.
+    Raises redis.RedisError where Valkey cannot be reached (some may have been appended: repeating is harmless).
+    """
+    pairs = ((check_name(name), _dump(event)) for name, event in events)
+    _append(([name for name, _ in chunk], [event for _, event in chunk]) for chunk in chunks(pairs))
+
+
+def append_to_all(names: Iterable[str], event: dict[str, Any]) -> None:
+    """Append one event to each of many streams; otherwise as `append`."""
+    dumped = _dump(event)
+    _append((chunk, [dumped]) for chunk in chunks(check_name(name) for name in names))
+
+
+def positions(names: Sequence[str]) -> str:
+    """The token of the current positions of all these streams. Take it before the data is read."""
+    return tokens.encode({name: found.position for name, found in _read(dict.fromkeys(names)).items()})
+
+
+def read(names: Sequence[str], token: str) -> Recovery:
+    """Everything that was appended to the streams `names` since `token`, in the order of each stream, or a resync.
+
+    A token that lacks one of the names (it is from before a follow, say) is answered with a resync too.
+    """
+    known = tokens.decode(token) or {}
+    found = _read({name: known.get(name) for name in names})
+    current = tokens.encode({name: part.position for name, part in found.items()})
+    if any(name not in known for name in names) or any(part.events is None for part in found.values()):
+        return Recovery([], current, resync=True)
+    return Recovery([orjson.loads(event) for part in found.values() for event in part.events or ()], current, False)
+
+
+def check_name(name: str) -> str:
+    """`name` itself; ValueError where it is no name for a stream."""
+    if not _NAME.match(name):
+        raise ValueError(f"{name!r} is not a stream's name: 1-100 letters, digits or _:.- are.")
+    return name
+
+
+def _append(calls: Iterator[tuple[list[str], list[bytes]]]) -> None:
+    client = get_client()
+    for trip in chunks(calls, CALLS_PER_TRIP):
+        pipeline = client.pipeline(transaction=False)
+        for names, events in trip:
+            pipeline.eval(*append_arguments(names, events))
+        answers = pipeline.execute()
+        _wake([pair for (names, _), answer in zip(trip, answers, strict=True) for pair in append_answer(names, answer)])
+
+
+def _wake(readers: list[tuple[str, str]]) -> None:
+    if readers:
+        pipeline: redis.client.Pipeline = get_client().pipeline(transaction=False)
+        wake.publish(pipeline, readers)
+        pipeline.execute()
+
+
+def _read(wanted: dict[str, Position | None]) -> dict[str, StreamRead]:
+    if len(wanted) > MAX_STREAMS:
+        raise ValueError(f"{len(wanted)} streams in one position; at most {MAX_STREAMS} are possible.")
+    found: dict[str, StreamRead] = {}
+    pipeline = get_client().pipeline(transaction=False)
+    parts = [dict(chunk) for chunk in chunks(iter(wanted.items()))]
+    for part in parts:
+        pipeline.eval(*read_arguments(part))
+    for part, answer in zip(parts, pipeline.execute(), strict=True):
+        found |= read_answer(part, answer)
+    return found
+
+
+def _dump(event: dict[str, Any]) -> bytes:
+    if not isinstance(event.get("type"), str):
+        raise ValueError(f'An event is an object with a text "type"; this one is {json.dumps(event)[:200]}.')
+    dumped = orjson.dumps(event)
+    if len(dumped) > MAX_EVENT:
+        raise ValueError(f"An event of type {event['type']} has {len(dumped)} bytes; at most {MAX_EVENT} are possible.")
+    return dumped
