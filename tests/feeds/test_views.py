@@ -15,7 +15,7 @@ from tests.web.pages import HTMX, assert_safe, queries_for, text_of
 
 pytestmark = pytest.mark.django_db
 
-PAGE_QUERIES = 30
+HOME_QUERIES, PROFILE_QUERIES, TIMELINE_QUERIES = 26, 20, 6
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ class TestHome:
             do_create_post(author=ben, text=f"Post {number}")
         as_ana.get("/")
         many = queries_for(as_ana, "/")
-        assert len(many) <= len(few) <= PAGE_QUERIES, many
+        assert len(many) <= len(few) <= HOME_QUERIES, many
 
 
 class TestTimeline:
@@ -102,6 +102,12 @@ class TestTimeline:
         assert posts_in(response) == [post.pk]
         assert 'data-position="' in response.content.decode()
         assert "HX-Request" in response["Vary"]
+
+    def test_queries_are_few(self, as_ana, ana):
+        do_create_post(author=ana, text="Hello")
+        as_ana.get("/timeline/", headers=HTMX)
+        queries = queries_for(as_ana, "/timeline/", headers=HTMX)
+        assert len(queries) <= TIMELINE_QUERIES, queries
 
     def test_a_visitor_with_an_old_page_is_sent_to_log_in(self, client):
         response = client.get("/timeline/", headers=HTMX)
@@ -227,7 +233,7 @@ class TestProfile:
         for number in range(15):
             do_create_post(author=ben, text=f"Post {number}")
         many = queries_for(as_ana, "/@ben/")
-        assert len(many) <= len(few) <= PAGE_QUERIES, many
+        assert len(many) <= len(few) <= PROFILE_QUERIES, many
 
 
 class TestFollow:

@@ -20,7 +20,7 @@ from tests.web.pages import HTMX, assert_safe, queries_for, text_of
 
 pytestmark = pytest.mark.django_db
 
-ITEM_QUERIES = 30
+ITEM_QUERIES = 24
 YESTERDAY = timezone.now() - timedelta(days=1)
 
 
