@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
-from feeds.triggers import count_followers
+from feeds.triggers import capture_first_pull, count_followers
 from recsys.catalog.models import Item
 from recsys.outbox.capture import capture
 
@@ -37,13 +37,18 @@ class Post(models.Model):
 class Follow(models.Model):
     """An edge of the social graph: `follower` reads `followee`."""
 
-    follower = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="following", db_index=False)
-    followee = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="followers", db_index=False)
+    follower = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="following", db_index=False
+    )
+    followee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="followers", db_index=False
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["follower", "followee"], name="follow_once"),
+            # With the id inside, a reader's whole graph and its fingerprint come from the index alone.
+            models.UniqueConstraint(fields=["follower", "followee"], include=["id"], name="follow_once"),
             models.CheckConstraint(condition=~models.Q(follower=models.F("followee")), name="follow_not_self"),
         ]
         indexes = [models.Index(fields=["followee", "follower"], name="follow_followee")]
@@ -51,11 +56,27 @@ class Follow(models.Model):
 
 
 class AuthorStats(models.Model):
-    """Follower count of an author, kept exact by a trigger on `Follow`; `is_celebrity` remembers the side of the threshold."""
+    """What the fan-out knows about an author.
 
-    author = models.OneToOneField(settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="author_stats")
+    `follower_count` is kept exact by a trigger on `Follow`. `is_celebrity` remembers the side of the threshold, between
+    the two bounds of the policy. `has_pull_posts` tells readers that the author's own list holds posts for them: it is
+    set in the transaction that gives a post the mode pull, and never taken back, because old posts keep their mode.
+    """
+
+    author = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="author_stats"
+    )
     follower_count = models.BigIntegerField(default=0)
     is_celebrity = models.BooleanField(default=False)
+    has_pull_posts = models.BooleanField(default=False, db_default=False)
+
+    class Meta:
+        verbose_name_plural = "author stats"
+        indexes = [
+            models.Index(fields=["-follower_count"], name="authorstats_popular"),
+            models.Index(fields=["author"], condition=models.Q(has_pull_posts=True), name="authorstats_pulled"),
+        ]
+        triggers = capture_first_pull()
 
 
 class FanoutPolicy(models.Model):
@@ -85,6 +106,8 @@ class FanoutPolicy(models.Model):
 class AuthorOverride(models.Model):
     """Staff's word on one author, whatever the follower count."""
 
-    author = models.OneToOneField(settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    author = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="+"
+    )
     mode = models.CharField(max_length=4, choices=DeliveryMode)
     reason = models.CharField(max_length=200, blank=True)

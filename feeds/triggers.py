@@ -42,3 +42,25 @@ def count_followers() -> list[pgtrigger.Trigger]:
             """,
         ),
     ]
+
+
+def capture_first_pull() -> list[pgtrigger.Trigger]:
+    """Capture on `AuthorStats` that an author has a pulled post for the first time.
+
+    Connected followers must then listen to the author's stream as well. A row-level trigger, since its condition keeps it
+    out of the many updates of the follower count; an inserted row belongs to an author whom nobody follows yet.
+    """
+    return [
+        pgtrigger.Trigger(
+            name="capture_first_pull",
+            level=pgtrigger.Row,
+            when=pgtrigger.After,
+            operation=pgtrigger.Update,
+            condition=pgtrigger.Q(old__has_pull_posts=False, new__has_pull_posts=True),
+            func="""
+                INSERT INTO outbox (aggregatetype, aggregateid, type, payload)
+                VALUES ('feeds.first_pull', NEW.author_id, 'update', jsonb_build_object('author_id', NEW.author_id));
+                RETURN NULL;
+            """,
+        )
+    ]

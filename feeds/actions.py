@@ -1,0 +1,65 @@
+"""Writes to posts and the social graph. What follows from them happens through the outbox."""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.utils.text import Truncator
+
+from feeds.models import Follow, Post
+from recsys.accounts.models import User
+from recsys.catalog.models import Item
+from recsys.inputs import FieldError, InputError, text_fault
+
+LONGEST_POST = Post._meta.get_field("text").max_length or 2000
+LONGEST_TITLE = 80
+
+
+def check_text(text: str) -> str:
+    """The text of a post with plain line ends and nothing around it; InputError where it cannot be one."""
+    plain = text.replace("\r\n", "\n").replace("\r", "\n").strip() if isinstance(text, str) else text
+    if fault := text_fault(plain, longest=LONGEST_POST, required=True):
+        raise InputError([FieldError("text", fault)])
+    return plain
+
+
+def title_of(text: str) -> str:
+    """What the item of a post with this text is called."""
+    return Truncator(" ".join(text.split())).chars(LONGEST_TITLE)
+
+
+def do_create_post(*, author: User, text: str) -> Post:
+    """Write a post, which is an item too. InputError where the text cannot be one."""
+    plain = check_text(text)
+    with transaction.atomic():
+        item = Item.objects.create(
+            kind="post",
+            title=title_of(plain),
+            description=plain,
+            creator=author,
+        )
+        post = Post.objects.create(item=item, author=author, text=plain)
+    post.refresh_from_db(fields=["created_at"])
+    return post
+
+
+def do_delete_post(*, post: Post, by: User) -> None:
+    """Delete a post and its item; PermissionDenied unless `by` wrote it or is staff."""
+    if by.pk != post.author_id and not by.is_staff:
+        raise PermissionDenied("Only the author and staff may delete a post.")
+    with transaction.atomic():
+        Item.objects.filter(pk=post.pk).delete()
+
+
+def do_follow(*, follower: User, followee: User) -> bool:
+    """Let `follower` read `followee`; False where that was so already. InputError for following oneself."""
+    if follower.pk == followee.pk:
+        raise InputError([FieldError("followee", "Nobody can follow themselves.")])
+    _, created = Follow.objects.get_or_create(follower=follower, followee=followee)
+    return created
+
+
+def do_unfollow(*, follower: User, followee: User) -> bool:
+    """End it; False where there was nothing to end."""
+    deleted, _ = Follow.objects.filter(follower=follower, followee=followee).delete()
+    return bool(deleted)

@@ -1,0 +1,65 @@
+"""Push or pull: the delivery mode, decided once per post and stored on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import connection, transaction
+
+from feeds.models import AuthorStats, DeliveryMode, FanoutPolicy, Post
+
+# The override decides, else the follower count: a celebrity from the threshold on, not one below the lower bound, and
+# between the two what the author was before. Row locks are taken in the order of the ids, against deadlocks.
+_DECIDE = """
+    WITH authors AS (
+        SELECT DISTINCT author_id FROM feeds_post WHERE item_id = ANY(%(posts)s) AND mode IS NULL
+    ), policy AS (
+        SELECT celebrity_threshold AS upper, lower_bound AS lower FROM feeds_fanoutpolicy WHERE id = 1
+    ), decided AS (
+        SELECT s.author_id,
+               CASE WHEN s.follower_count >= policy.upper THEN true
+                    WHEN s.follower_count < policy.lower THEN false ELSE s.is_celebrity END AS is_celebrity
+        FROM feeds_authorstats s JOIN authors USING (author_id) CROSS JOIN policy
+        ORDER BY s.author_id FOR UPDATE OF s
+    ), modes AS (
+        SELECT d.author_id, d.is_celebrity,
+               coalesce(o.mode, CASE WHEN d.is_celebrity THEN 'pull' ELSE 'push' END) AS mode
+        FROM decided d LEFT JOIN feeds_authoroverride o USING (author_id)
+    ), noted AS (
+        UPDATE feeds_authorstats s
+        SET is_celebrity = m.is_celebrity, has_pull_posts = s.has_pull_posts OR m.mode = 'pull'
+        FROM modes m WHERE s.author_id = m.author_id
+          AND (s.is_celebrity, s.has_pull_posts)
+              IS DISTINCT FROM (m.is_celebrity, s.has_pull_posts OR m.mode = 'pull')
+    )
+    UPDATE feeds_post p SET mode = m.mode FROM modes m
+    WHERE p.author_id = m.author_id AND p.item_id = ANY(%(posts)s) AND p.mode IS NULL
+"""
+
+
+def get_policy() -> FanoutPolicy:
+    """The policy as staff last saved it."""
+    return FanoutPolicy.objects.get_or_create(pk=1)[0]
+
+
+def do_decide_modes(*, posts: Sequence[int]) -> None:
+    """Give those of these posts that have no mode theirs, by the policy of now. Repeating it changes nothing."""
+    get_policy()
+    undecided = Post.objects.filter(pk__in=posts, mode__isnull=True)
+    with transaction.atomic(), connection.cursor() as cursor:
+        authors = sorted(set(undecided.values_list("author_id", flat=True)))
+        if not authors:
+            return
+        AuthorStats.objects.bulk_create([AuthorStats(author_id=author) for author in authors], ignore_conflicts=True)
+        cursor.execute(_DECIDE, {"posts": list(posts)})
+
+
+def expected_mode(*, follower_count: int, is_celebrity: bool, override: str | None, policy: FanoutPolicy) -> str:
+    """The rule of `do_decide_modes` for one author, for staff who ask what a threshold would do."""
+    if override:
+        return override
+    if follower_count >= policy.celebrity_threshold:
+        return DeliveryMode.PULL
+    if follower_count < policy.lower_bound:
+        return DeliveryMode.PUSH
+    return DeliveryMode.PULL if is_celebrity else DeliveryMode.PUSH

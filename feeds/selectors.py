@@ -1,0 +1,185 @@
+"""Reading timelines. `timeline_sql` says what a reader sees; everything else is a faster way to the same posts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import redis
+import structlog
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from prometheus_client import Counter
+
+from feeds import timelines
+from feeds.models import Follow, Post
+from feeds.subscriptions import stream_names
+from feeds.timelines import Contents, Window, WindowKey, author_list, home
+from realtime import streams
+from recsys.accounts.models import User
+
+PAGE = 20
+LONGEST_PAGE = 100
+SPARE = 10  # further candidates taken from the windows, in place of those that the reader may not see any more
+
+SERVED = Counter("tributary_timeline_pages", "Pages of home timelines, by where their posts came from.", ["source"])
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TimelinePage:
+    """Posts, newest first (with author and item); `next_before` asks for the next page, None: there is none.
+
+    `position` is where live updates go on from without a gap; empty where there are none to be had.
+    """
+
+    posts: list[Post]
+    next_before: int | None
+    position: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    """Whom a reader follows, as far as reading a timeline needs it.
+
+    `fingerprint` changes with every follow and unfollow, so a window that was filled for another graph is not used.
+    """
+
+    reader: int
+    fingerprint: str
+    pulled_authors: list[int]
+
+    @property
+    def windows(self) -> list[WindowKey]:
+        return [home(self.reader), *map(author_list, self.pulled_authors)]
+
+    def tag(self, key: WindowKey) -> str:
+        """What the sentinel of a window must name; an author's list holds for everybody."""
+        return self.fingerprint if key == home(self.reader) else "all"
+
+
+# One's own posts are pulled too, once one is a celebrity oneself.
+_GRAPH = """
+    SELECT count(f.id), coalesce(bit_xor(hashint8extended(f.id, 0)), 0),
+           coalesce(array_agg(s.author_id ORDER BY s.follower_count DESC, s.author_id)
+                    FILTER (WHERE s.has_pull_posts), '{}')
+    FROM (
+        SELECT id, followee_id AS author_id FROM feeds_follow WHERE follower_id = %(reader)s
+        UNION ALL SELECT NULL, %(reader)s
+    ) f LEFT JOIN feeds_authorstats s USING (author_id)
+"""
+# For each author the newest posts by the index (author, newest), so that a quiet author costs nothing.
+_HOME_POSTS = """
+    SELECT p.item_id FROM (
+        SELECT followee_id AS author_id FROM feeds_follow WHERE follower_id = %(reader)s UNION ALL SELECT %(reader)s
+    ) a CROSS JOIN LATERAL (
+        SELECT item_id FROM feeds_post
+        WHERE author_id = a.author_id AND mode IS DISTINCT FROM 'pull' ORDER BY item_id DESC LIMIT %(most)s
+    ) p ORDER BY p.item_id DESC LIMIT %(most)s
+"""
+_AUTHOR_POSTS = """
+    SELECT a.author_id, p.item_id FROM unnest(%(authors)s::bigint[]) AS a (author_id) CROSS JOIN LATERAL (
+        SELECT item_id FROM feeds_post
+        WHERE author_id = a.author_id AND mode = 'pull' ORDER BY item_id DESC LIMIT %(most)s
+    ) p ORDER BY a.author_id, p.item_id DESC
+"""
+
+
+def timeline_sql(*, reader: User) -> QuerySet[Post]:
+    """The definition: the posts of the reader and of the active people whom the reader follows, newest first."""
+    follows = Follow.objects.filter(follower=reader, followee=OuterRef("author"))
+    visible = Q(author=reader) | Q(Exists(follows), author__is_active=True)
+    return Post.objects.filter(visible).select_related("author", "item").order_by("-pk")
+
+
+def home_timeline(*, reader: User, before: int | None = None, limit: int = PAGE) -> TimelinePage:
+    """A page of the reader's home timeline: the posts with ids below `before`, or the newest.
+
+    Two queries from warm windows, however many people the reader follows. Without Valkey, the same page from SQL.
+    """
+    limit = max(1, min(limit, LONGEST_PAGE))
+    position = ""
+    try:
+        graph = _graph(reader)
+        position = streams.positions(stream_names(reader.pk, graph.pulled_authors))
+        posts = _from_windows(reader, graph, before, limit + 1)
+        source = "windows"
+    except redis.RedisError as error:
+        logger.warning("timeline_from_sql", error=repr(error))
+        posts, source = _from_sql(reader, before, limit + 1), "sql"
+    SERVED.labels(source).inc()
+    return _page(posts, limit, position)
+
+
+def author_page(*, author: User, reader: User | None, before: int | None = None, limit: int = PAGE) -> TimelinePage:
+    """An author's own posts, which everybody may read; one query."""
+    posts = Post.objects.filter(author=author).select_related("author", "item").order_by("-pk")
+    if before is not None:
+        posts = posts.filter(pk__lt=before)
+    return _page(list(posts[: limit + 1]), limit, "")
+
+
+def _page(posts: list[Post], limit: int, position: str) -> TimelinePage:
+    more = len(posts) > limit
+    return TimelinePage(posts[:limit], posts[limit - 1].pk if more else None, position)
+
+
+def _graph(reader: User) -> _Graph:
+    with connection.cursor() as cursor:
+        cursor.execute(_GRAPH, {"reader": reader.pk})
+        count, hashed, pulled = cursor.fetchone()
+    return _Graph(reader.pk, f"{count}.{hashed}", pulled)
+
+
+def _from_sql(reader: User, before: int | None, count: int) -> list[Post]:
+    posts = timeline_sql(reader=reader)
+    return list((posts if before is None else posts.filter(pk__lt=before))[:count])
+
+
+def _from_windows(reader: User, graph: _Graph, before: int | None, count: int) -> list[Post]:
+    """The newest `count` posts below `before`: from the windows as far as all are complete, then from SQL."""
+    wanted = count + SPARE
+    windows = _ready_windows(graph, before, wanted)
+    floor = max(window.floor for window in windows)
+    merged = sorted({post for window in windows for post in window.posts if post >= floor}, reverse=True)
+    candidates = merged[:wanted]
+    posts = list(timeline_sql(reader=reader).filter(pk__in=candidates)[:count])
+    if len(posts) == count:
+        return posts
+    # Below the last candidate the windows were not read; with fewer candidates they were, down to the floor.
+    rest = candidates[-1] if len(candidates) == wanted else min(floor, before or floor)
+    return posts + _from_sql(reader, rest, count - len(posts)) if rest else posts
+
+
+def _ready_windows(graph: _Graph, before: int | None, wanted: int) -> list[Window]:
+    """Every window of the reader's timeline; cold and outdated ones are filled from SQL first."""
+    found = timelines.read_windows(graph.windows, before=before, limit=wanted)
+    ready = {key: window for key, window in found.items() if window.tag == graph.tag(key)}
+    missing = [key for key in graph.windows if key not in ready]
+    if missing:
+        ready |= _fill(graph, missing, before, wanted)
+    return list(ready.values())
+
+
+def _fill(graph: _Graph, keys: Sequence[WindowKey], before: int | None, wanted: int) -> dict[WindowKey, Window]:
+    """Fill windows in the order that `timelines` asks for: open, read SQL, fill. What was read serves this page too."""
+    opened = timelines.open_windows(keys)
+    newest = _newest(graph, keys)
+    contents = {key: Contents(graph.tag(key), newest.get(key, [])) for key in keys}
+    timelines.fill_windows(opened, contents)
+    return {key: content.window(before, wanted) for key, content in contents.items()}
+
+
+def _newest(graph: _Graph, keys: Sequence[WindowKey]) -> dict[WindowKey, list[int]]:
+    own = home(graph.reader)
+    authors = [key.owner for key in keys if key != own]
+    found: dict[WindowKey, list[int]] = {}
+    with connection.cursor() as cursor:
+        if own in keys:
+            cursor.execute(_HOME_POSTS, {"reader": graph.reader, "most": timelines.CAPACITY})
+            found[own] = [post for (post,) in cursor.fetchall()]
+        if authors:
+            cursor.execute(_AUTHOR_POSTS, {"authors": authors, "most": timelines.CAPACITY})
+            for author, post in cursor.fetchall():
+                found.setdefault(author_list(author), []).append(post)
+    return found

@@ -1,0 +1,195 @@
+"""Windows on the newest posts, cached in Valkey: a reader's home timeline, and the list of a pulled author's posts.
+
+A window is a sorted set whose members and scores are post ids, and beside them one *sentinel* with the lowest score:
+
+    ready|<tag>      complete from the id `floor` on (its score is -floor), for the state that `tag` names
+    building|<nonce> somebody is filling it from SQL; posts already arrive, so that none is lost meanwhile
+
+No key means a cold window: posts are not added to it, and it costs nothing. Whoever fills a window
+
+1. opens it (`open_windows`), which throws away what was there; from now on posts are added to it;
+2. reads SQL. A post that committed before this is in the answer, and one that commits later is added by its fan-out;
+3. fills it (`fill_windows`). This does nothing if the sentinel is no longer the one of step 1, because somebody else
+   began anew, or because Valkey lost its memory.
+
+So a ready window lacks nothing from its floor on, whatever ran at the same time. It can hold too much (posts that were
+deleted since, say), which is why readers check its posts in SQL. This module alone knows this layout.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from feeds.keys import AUTHOR, HOME
+from realtime.valkey import KeyPattern, get_client
+
+CAPACITY = 800  # posts
+KEYS_PER_CALL = 100  # scripts over more keys hold up everybody else for milliseconds
+CALLS_PER_TRIP = 20
+
+# Drops the oldest posts beyond the capacity; the window is then complete only from the oldest that is left on.
+_TRIM = """
+local function trim(key, capacity)
+    local surplus = redis.call('ZCARD', key) - 1 - capacity
+    if surplus > 0 then
+        redis.call('ZREMRANGEBYRANK', key, 1, surplus)
+        local sentinel, oldest = redis.call('ZRANGE', key, 0, 0)[1], redis.call('ZRANGE', key, 1, 1)[1]
+        redis.call('ZADD', key, -oldest, sentinel)
+    end
+end
+"""
+_ADD = (
+    _TRIM
+    + """
+for _, key in ipairs(KEYS) do
+    local sentinel = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+    if sentinel[1] then
+        for i = 2, #ARGV do
+            if tonumber(ARGV[i]) >= -tonumber(sentinel[2]) then
+                redis.call('ZADD', key, ARGV[i], ARGV[i])
+            end
+        end
+        trim(key, tonumber(ARGV[1]))
+    end
+end
+"""
+)
+_FILL = (
+    _TRIM
+    + """
+local key, capacity, ttl, expected, sentinel, floor = KEYS[1], tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+if redis.call('ZRANGE', key, 0, 0)[1] ~= expected then
+    return 0
+end
+redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. floor)
+redis.call('ZREM', key, expected)
+for i = 6, #ARGV do
+    redis.call('ZADD', key, ARGV[i], ARGV[i])
+end
+redis.call('ZADD', key, -floor, sentinel)
+trim(key, capacity)
+redis.call('EXPIRE', key, ttl)
+return 1
+"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A ready window below the id asked for: its posts, newest first, and from which id on it is complete."""
+
+    tag: str
+    floor: int
+    posts: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What SQL has for a window: the newest posts, newest first, all of them or the first CAPACITY; and its tag."""
+
+    tag: str
+    newest: Sequence[int]
+
+    @property
+    def floor(self) -> int:
+        return self.newest[-1] if len(self.newest) >= CAPACITY else 0
+
+    def window(self, before: int | None, limit: int) -> Window:
+        """What reading the window would give, once it is filled with this."""
+        below = [post for post in self.newest if before is None or post < before]
+        return Window(self.tag, self.floor, below[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class WindowKey:
+    """Which window: one of the two patterns, and whose."""
+
+    pattern: KeyPattern
+    owner: int
+
+    @property
+    def name(self) -> str:
+        return self.pattern.key(reader=self.owner, author=self.owner)
+
+    @property
+    def ttl(self) -> int:
+        return self.pattern.ttl or 0
+
+
+def home(reader: int) -> WindowKey:
+    """The window of the posts pushed to `reader`."""
+    return WindowKey(HOME, reader)
+
+
+def author_list(author: int) -> WindowKey:
+    """The window of the posts that the readers of `author` pull."""
+    return WindowKey(AUTHOR, author)
+
+
+def read_windows(keys: Sequence[WindowKey], *, before: int | None, limit: int) -> dict[WindowKey, Window]:
+    """The ready ones of these windows with up to `limit` posts below `before`, in one trip; their life is prolonged."""
+    pipeline = get_client().pipeline(transaction=False)
+    newest = "+inf" if before is None else f"({before}"
+    for key in keys:
+        pipeline.zrange(key.name, 0, 0, withscores=True)
+        pipeline.zrange(key.name, newest, 1, desc=True, byscore=True, offset=0, num=limit)
+        pipeline.expire(key.name, key.ttl)
+    answers: list[Any] = pipeline.execute()
+    found = {}
+    for index, key in enumerate(keys):
+        sentinel, posts = answers[3 * index], answers[3 * index + 1]
+        state, _, tag = sentinel[0][0].decode().partition("|") if sentinel else ("", "", "")
+        if state == "ready":
+            # A building window is not read: it lacks what SQL is yet to tell.
+            found[key] = Window(tag, int(-sentinel[0][1]), [int(post) for post in posts])
+    return found
+
+
+def open_windows(keys: Sequence[WindowKey]) -> dict[WindowKey, str]:
+    """Begin to fill these windows: return the sentinel of each, which `fill_windows` wants to see again."""
+    opened = {key: f"building|{secrets.token_hex(8)}" for key in keys}
+    pipeline = get_client().pipeline(transaction=True)
+    for key, sentinel in opened.items():
+        pipeline.delete(key.name)
+        pipeline.zadd(key.name, {sentinel: 0})
+        pipeline.expire(key.name, key.ttl)
+    pipeline.execute()
+    return opened
+
+
+def fill_windows(opened: Mapping[WindowKey, str], contents: Mapping[WindowKey, Contents]) -> None:
+    """Fill opened windows with what SQL had for each."""
+    pipeline = get_client().pipeline(transaction=False)
+    for key, expected in opened.items():
+        content = contents[key]
+        arguments: list[str | int] = [
+            CAPACITY,
+            key.ttl,
+            expected,
+            f"ready|{content.tag}",
+            content.floor,
+            *content.newest,
+        ]
+        pipeline.eval(_FILL, 1, key.name, *arguments)
+    pipeline.execute()
+
+
+def add_posts(keys: Iterable[WindowKey], posts: Sequence[int]) -> None:
+    """Add posts to those of the windows that are warm. Repeating it changes nothing."""
+    client, names = get_client(), (key.name for key in keys)
+    while trip := list(islice(names, KEYS_PER_CALL * CALLS_PER_TRIP)):
+        pipeline = client.pipeline(transaction=False)
+        for start in range(0, len(trip), KEYS_PER_CALL):
+            call = trip[start : start + KEYS_PER_CALL]
+            pipeline.eval(_ADD, len(call), *call, CAPACITY, *posts)
+        pipeline.execute()
+
+
+def remove_posts(key: WindowKey, posts: Sequence[int]) -> None:
+    """Take posts out of one window; readers would drop them anyway."""
+    if posts:
+        get_client().zrem(key.name, *posts)

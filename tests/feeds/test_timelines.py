@@ -1,0 +1,102 @@
+"""The windows alone: what is complete, what is trimmed, and what a race leaves."""
+
+from __future__ import annotations
+
+import pytest
+
+from feeds import timelines
+from feeds.timelines import Contents, add_posts, fill_windows, home, open_windows, read_windows
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    monkeypatch.setattr(timelines, "CAPACITY", 3)
+
+
+def read(key, before=None, limit=10):
+    window = read_windows([key], before=before, limit=limit).get(key)
+    return window and (window.tag, window.floor, window.posts)
+
+
+def fill(key, posts, tag="t"):
+    fill_windows(open_windows([key]), {key: Contents(tag, posts)})
+
+
+def test_a_cold_window_costs_nothing(valkey):
+    add_posts([home(1)], [5])
+    assert list(valkey.scan_iter()) == []
+    assert read(home(1)) is None
+
+
+def test_a_filled_window_is_complete_or_says_from_where(valkey):
+    fill(home(1), [7, 5])
+    assert read(home(1)) == ("t", 0, [7, 5])
+    fill(home(1), [9, 8, 6])
+    assert read(home(1)) == ("t", 6, [9, 8, 6])
+    assert 0 < valkey.ttl(home(1).name) <= home(1).ttl
+
+
+def test_pages_are_read_below_a_post():
+    fill(home(1), [7, 5, 3])
+    assert read(home(1), before=7) == ("t", 3, [5, 3])
+    assert read(home(1), before=6, limit=1) == ("t", 3, [5])
+
+
+def test_new_posts_push_the_oldest_out_and_raise_the_floor(valkey):
+    fill(home(1), [7, 5])
+    add_posts([home(1), home(2)], [8])
+    assert read(home(1)) == ("t", 0, [8, 7, 5])
+    add_posts([home(1)], [9, 10])
+    assert read(home(1)) == ("t", 8, [10, 9, 8])
+    add_posts([home(1)], [6])
+    assert read(home(1)) == ("t", 8, [10, 9, 8]), "below the floor nothing is complete, so nothing is kept"
+    assert valkey.zcard(home(1).name) == 4
+
+
+def test_a_repeated_post_is_there_once():
+    fill(home(1), [7])
+    for _ in range(2):
+        add_posts([home(1)], [8])
+    assert read(home(1)) == ("t", 0, [8, 7])
+
+
+def test_what_arrives_while_a_window_is_filled_stays():
+    opened = open_windows([home(1)])
+    add_posts([home(1)], [8])
+    assert read(home(1)) is None, "it lacks what SQL is yet to tell"
+    fill_windows(opened, {home(1): Contents("t", [7, 5])})
+    assert read(home(1)) == ("t", 0, [8, 7, 5])
+
+
+def test_of_two_who_fill_it_the_last_to_open_it_does():
+    first, second = open_windows([home(1)]), open_windows([home(1)])
+    fill_windows(first, {home(1): Contents("old", [5])})
+    assert read(home(1)) is None
+    fill_windows(second, {home(1): Contents("new", [7, 5])})
+    assert read(home(1)) == ("new", 0, [7, 5])
+
+
+def test_a_window_lost_while_it_is_filled_stays_cold(valkey):
+    opened = open_windows([home(1)])
+    valkey.flushdb()
+    fill_windows(opened, {home(1): Contents("t", [5])})
+    assert read(home(1)) is None
+    assert list(valkey.scan_iter()) == []
+
+
+def test_a_warm_window_is_a_listpack_of_bounded_size(valkey, monkeypatch):
+    monkeypatch.setattr(timelines, "CAPACITY", 800)
+    fill(home(1), range(2_000_000_800, 2_000_000_000, -1))
+    add_posts([home(1)], [2_000_001_000])
+    assert valkey.zcard(home(1).name) == 801
+    assert valkey.object("encoding", home(1).name) == b"listpack"
+    assert valkey.memory_usage(home(1).name) <= 21_000
+
+
+def test_many_windows_take_a_few_trips():
+    keys = [home(reader) for reader in range(1, 2501)]
+    fill_windows(open_windows(keys), {key: Contents("t", []) for key in keys})
+    add_posts(keys, [4])
+    windows = read_windows(keys, before=None, limit=5)
+    assert len(windows) == 2500
+    assert all(window.posts == [4] for window in windows.values())
