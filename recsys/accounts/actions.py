@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import connection, transaction
 
 from recsys.accounts.models import User
@@ -152,7 +153,7 @@ def _create(rows: Sequence[UserInput]) -> set[str]:
         [row.display_name or "" for row in rows],
         [row.bio or "" for row in rows],
         [row.region or "" for row in rows],
-        [make_password(None) for _ in rows],
+        [unusable_password() for _ in rows],
     ]
     with connection.cursor() as cursor:
         cursor.execute(INSERT, columns)
@@ -170,6 +171,11 @@ def _choose_usernames(rows: Sequence[UserInput]) -> dict[str, str]:
             wanted[row.external_id] = derive_username(row.external_id, distinct=True)
         taken.add(wanted[row.external_id])
     return wanted
+
+
+def unusable_password() -> str:
+    """What `make_password(None)` gives, for thousands at a time: its random letters cost half a millisecond."""
+    return UNUSABLE_PASSWORD_PREFIX + secrets.token_urlsafe(30)
 
 
 def do_update_profile(

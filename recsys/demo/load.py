@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.utils.module_loading import import_string
 from psycopg.types.json import Jsonb
 
+from recsys.accounts.actions import unusable_password
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.demo.catalogue import generate_catalogue
@@ -123,7 +124,7 @@ def _user_rows(people: People, community: Community, password: str) -> Iterator[
         staff = login is not None and login.is_staff
         yield (
             user_id, f"{PREFIX}-user-{number + 1}", people.usernames[number], people.display_names[number],
-            people.bios[number], REGIONS[people.region[number]], known if login else make_password(None),
+            people.bios[number], REGIONS[people.region[number]], known if login else unusable_password(),
             staff, staff, True,
             "", "", "", community.now - timedelta(days=float(joined[number])),
         )  # fmt: skip

@@ -29,9 +29,7 @@ DEMO_LOGINS: tuple[DemoLogin, ...] = (
     DemoLogin(
         "ana", "Ana Sousa", "BR", "Spaceships, robots and the occasional heist.", ("space", "time travel", "heist")
     ),
-    DemoLogin(
-        "ben", "Ben Carter", "GB", "Mostly detectives. Sometimes dragons.", ("detective", "dragons", "spy")
-    ),
+    DemoLogin("ben", "Ben Carter", "GB", "Mostly detectives. Sometimes dragons.", ("detective", "dragons", "spy")),
     DemoLogin("staff", "Sam Okafor", "GB", "Looks after the catalogue.", ("nature", "music", "food"), is_staff=True),
     DemoLogin("admin", "Ada Lindqvist", "US", "Keeps the lights on.", ("satire", "family", "biography"), is_staff=True),
 )

@@ -11,7 +11,7 @@ from typing import Any
 from recsys.accounts.regions import normalise_region
 from recsys.catalog.inputs import check_moment
 from recsys.events.models import InteractionKind
-from recsys.events.partitions import retention_start
+from recsys.events.partitions import EARLIEST, retention_start
 from recsys.inputs import FieldError, InputError, text_fault
 
 MAX_AHEAD = timedelta(days=1)
@@ -32,9 +32,12 @@ class EventInput:
     recommendation_id: uuid.UUID | None = None
 
 
-def check_event(data: object, *, users: Mapping[str, int], items: Mapping[str, int]) -> EventInput:
+def check_event(
+    data: object, *, users: Mapping[str, int], items: Mapping[str, int], history: bool = False
+) -> EventInput:
     """Return what `data` describes; `users` and `items` give the ids of the names that it may use.
 
+    `history` accepts events from before retention, which imports bring (see `partitions.drop_expired`).
     InputError names every fault in it.
     """
     if not isinstance(data, Mapping):
@@ -47,7 +50,7 @@ def check_event(data: object, *, users: Mapping[str, int], items: Mapping[str, i
         item_id=check.known("item", items, "Send the item first."),
         kind=kind,
         value=check.value(kind),
-        occurred_at=check.occurred_at(),
+        occurred_at=check.occurred_at(history),
         region=check.region(),
         recommendation_id=check.recommendation_id(),
     )
@@ -100,14 +103,14 @@ class _EventCheck:
             return None
         return float(value)
 
-    def occurred_at(self) -> datetime | None:
+    def occurred_at(self, history: bool = False) -> datetime | None:
         given = self.data.get("occurred_at")
         if given is None:
             return None
         moment = check_moment(given)
         if moment is None:
             self.fault("occurred_at", "This must be a date and time such as 2026-01-31T12:00:00Z, or left out for now.")
-        elif message := occurred_at_fault(moment):
+        elif message := occurred_at_fault(moment, history=history):
             self.fault("occurred_at", message)
         return moment
 
@@ -135,11 +138,13 @@ class _EventCheck:
             return None
 
 
-def occurred_at_fault(moment: datetime, now: datetime | None = None) -> str | None:
-    """Say what is wrong with the time of an event that was sent now, or return None."""
+def occurred_at_fault(moment: datetime, now: datetime | None = None, *, history: bool = False) -> str | None:
+    """Say what is wrong with the time of an event that was sent now, or (`history`) is imported; None if nothing is."""
     now = now or datetime.now(UTC)
     if moment > now + MAX_AHEAD:
         return "This is more than a day ahead of now; check the sender's clock."
+    if history:
+        return "This is before 1970." if moment < EARLIEST else None
     if moment < retention_start(now):
         return f"Events from before {retention_start(now):%Y-%m-%d} are not kept; import them as history instead."
     return None
