@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import structlog
 from django.db import Error as DatabaseError
+from django.db import connection, transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from prometheus_client import (
@@ -29,6 +30,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from recsys.outbox.selectors import backlog, relay_lag
+from recsys.services.counts import settled
 from recsys.services.logging import route_of
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -60,12 +62,20 @@ class RequestMetricsMiddleware:
         return response
 
 
+def _outbox() -> tuple[dict[str, dict[str, int]], float]:
+    """The rows by topic and state, and the lag; within two seconds, or an error."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', '2000', true)")
+        return backlog(), relay_lag()
+
+
 class OutboxCollector(Collector):
     """The state of the outbox, asked from PostgreSQL when somebody scrapes."""
 
     def collect(self) -> Iterator[Metric]:
         try:
-            waiting, lag = backlog(), relay_lag()
+            waiting, lag = _outbox()
         except DatabaseError as error:
             # The other metrics matter most when PostgreSQL is away; /readyz says that it is.
             logger.warning("metrics_without_outbox", error=type(error).__name__)
@@ -80,35 +90,18 @@ class OutboxCollector(Collector):
 
 def exposition() -> bytes:
     """All metrics in Prometheus' text format."""
+    outbox = CollectorRegistry()
+    outbox.register(OutboxCollector())
+    # Asked before the counts' lock is taken, under which others wait.
+    return generate_latest(outbox) + _counts()
+
+
+def _counts() -> bytes:
+    """What this process counted, or all of this machine's together."""
     directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not directory:
-        return generate_latest(REGISTRY) + generate_latest(_registry([OutboxCollector()]))
-    _forget_dead_processes(Path(directory))
-    registry = _registry([OutboxCollector()])
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
-
-
-def _registry(collectors: Iterable[Collector]) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    for collector in collectors:
-        registry.register(collector)
-    return registry
-
-
-def _forget_dead_processes(directory: Path) -> None:
-    """A killed process cannot take back what it said of itself now (open sockets, say); its counts stay."""
-    for file in directory.glob("gauge_live*_*.db"):
-        pid = file.stem.rpartition("_")[2]
-        if pid.isdigit() and not _exists(int(pid)):
-            multiprocess.mark_process_dead(int(pid), str(directory))  # type: ignore[no-untyped-call]
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        return generate_latest(REGISTRY)
+    with settled(Path(directory)):
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
