@@ -32,6 +32,7 @@ def make_config(http: type[BoundedProtocol], app: str) -> uvicorn.Config:
         ws_ping_timeout=20,
         ws_per_message_deflate=False,  # 60 kB of buffers for each connection otherwise
         log_config=None,
+        log_level="warning",  # it would write three lines for each socket
         access_log=False,  # RequestLogMiddleware writes one line for each request
         server_header=False,
         # uvicorn's own variable: the addresses of proxies whose X-Forwarded-* headers count.

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
@@ -49,10 +50,11 @@ def up(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_pages_rest_and_sockets_are_one_origin(site: Site) -> None:
     assert httpx.get(site.url, follow_redirects=True).headers["content-type"].startswith("text/html")
     assert httpx.get(f"{site.url}/api/schema/").status_code == 200
-    with connect(f"ws://127.0.0.1:{site.port}/realtime/ws", origin=Origin(site.url)):
-        [sockets] = site.pids("manage.py", "sockets")
-        server = psutil.Process(sockets)
-        assert [one for one in server.net_connections("tcp") if one.laddr.port == site.port]
+    with connect(f"ws://127.0.0.1:{site.port}/realtime/ws", origin=Origin(site.url)) as websocket:
+        with pytest.raises(ConnectionClosed) as closed:
+            websocket.recv()
+        assert closed.value.rcvd
+        assert closed.value.rcvd.code == 4401, "nobody is logged in, which is for the site to say"
 
 
 def test_every_process_is_there_and_named_in_the_log(site: Site) -> None:
