@@ -143,7 +143,10 @@ def _from_windows(reader: User, graph: _Graph, before: int | None, count: int) -
     floor = max(window.floor for window in windows)
     merged = sorted({post for window in windows for post in window.posts if post >= floor}, reverse=True)
     candidates = merged[:wanted]
-    posts = list(timeline_sql(reader=reader).filter(pk__in=candidates)[:count])
+    # One's own newest posts are on their way through the fan-out, but their writer must never miss them.
+    lowest = Q(pk__gt=candidates[-1]) if len(candidates) == wanted else Q(pk__gte=floor)
+    mine = Q(author=reader) & lowest & (Q() if before is None else Q(pk__lt=before))
+    posts = list(timeline_sql(reader=reader).filter(Q(pk__in=candidates) | mine)[:count])
     if len(posts) == count:
         return posts
     # Below the last candidate the windows were not read; with fewer candidates they were, down to the floor.

@@ -7,8 +7,8 @@ import re
 import pytest
 from django.test import Client
 from django.urls import reverse
-from feeds.actions import do_create_post, do_follow
 
+from feeds.actions import do_create_post, do_follow
 from feeds.models import Follow, Post
 from recsys.accounts.models import User
 from tests.web.pages import HTMX, assert_safe, queries_for, text_of
@@ -56,6 +56,12 @@ class TestHome:
         assert stranger.pk not in posts_in(response)
         assert re.search(r'id="timeline" data-position="[^"]+" data-first-page="true"', response.content.decode())
         assert_safe(response)
+
+    def test_ones_own_post_is_there_before_it_was_fanned_out(self, as_ana, ana):
+        older = do_create_post(author=ana, text="One")
+        assert posts_in(as_ana.get("/")) == [older.pk]  # the timeline is warm from here on
+        newer = do_create_post(author=ana, text="Two")
+        assert posts_in(as_ana.get("/")) == [newer.pk, older.pk]
 
     def test_an_empty_timeline_says_what_to_do_and_suggests_people(self, as_ana, ben):
         do_create_post(author=ben, text="Hello")
