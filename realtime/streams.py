@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 import redis
+from prometheus_client import Counter
 
 from realtime import tokens, wake
 from realtime.scripts import (
@@ -33,6 +34,7 @@ from realtime.valkey import get_client
 CALLS_PER_TRIP = 10
 MAX_STREAMS = 500  # in one position
 MAX_EVENT = 32 * 1024  # bytes of JSON
+APPENDS = Counter("tributary_stream_appends", "Events appended to streams, once for each stream.")
 _NAME = re.compile(r"[A-Za-z0-9_:.-]{1,100}\Z")
 
 
@@ -93,6 +95,7 @@ def _append(calls: Iterator[tuple[list[str], list[bytes]]]) -> None:
         for names, events in trip:
             pipeline.eval(*append_arguments(names, events))
         answers = pipeline.execute()
+        APPENDS.inc(sum(len(names) for names, _ in trip))
         _wake([pair for (names, _), answer in zip(trip, answers, strict=True) for pair in append_answer(names, answer)])
 
 
