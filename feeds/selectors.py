@@ -9,6 +9,7 @@ import redis
 import structlog
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.expressions import RawSQL
 from prometheus_client import Counter
 
 from feeds import timelines
@@ -23,6 +24,9 @@ LONGEST_PAGE = 100
 SPARE = 10  # further candidates taken from the windows, in place of those that the reader may not see any more
 
 SERVED = Counter("tributary_timeline_pages", "Pages of home timelines, by where their posts came from.", ["source"])
+SCANNED, LEAST_DEPTH = 40_000, 50  # posts read to fill windows: in all, about; of one author, at least
+LARGEST_ID = 2**63 - 1
+
 logger = structlog.get_logger(__name__)
 
 
@@ -46,6 +50,7 @@ class _Graph:
     """
 
     reader: int
+    follow_count: int
     fingerprint: str
     pulled_authors: list[int]
 
@@ -68,20 +73,48 @@ _GRAPH = """
         UNION ALL SELECT NULL, %(reader)s
     ) f LEFT JOIN feeds_authorstats s USING (author_id)
 """
-# For each author the newest posts by the index (author, newest), so that a quiet author costs nothing.
+# For each author the newest posts by the index (author, newest): a quiet author costs nothing, and a prolific one no
+# more than `depth` rows, whatever the modes of their posts. Where an author has more, the answer is complete from the
+# oldest row read of that author on.
 _HOME_POSTS = """
-    SELECT p.item_id FROM (
-        SELECT followee_id AS author_id FROM feeds_follow WHERE follower_id = %(reader)s UNION ALL SELECT %(reader)s
-    ) a CROSS JOIN LATERAL (
-        SELECT item_id FROM feeds_post
-        WHERE author_id = a.author_id AND mode IS DISTINCT FROM 'pull' ORDER BY item_id DESC LIMIT %(most)s
-    ) p ORDER BY p.item_id DESC LIMIT %(most)s
+    WITH recent AS MATERIALIZED (
+        SELECT a.author_id, p.item_id, p.mode FROM (
+            SELECT followee_id AS author_id FROM feeds_follow WHERE follower_id = %(reader)s
+            UNION ALL SELECT %(reader)s
+        ) a CROSS JOIN LATERAL (
+            SELECT item_id, mode FROM feeds_post
+            WHERE author_id = a.author_id ORDER BY item_id DESC LIMIT %(depth)s
+        ) p
+    ), cut AS (
+        SELECT coalesce(max(oldest), 0) AS complete_from FROM (
+            SELECT min(item_id) AS oldest FROM recent GROUP BY author_id HAVING count(*) = %(depth)s
+        ) prolific
+    )
+    SELECT complete_from, ARRAY(
+        SELECT item_id FROM recent WHERE item_id >= complete_from AND mode IS DISTINCT FROM 'pull'
+        ORDER BY item_id DESC LIMIT %(most)s
+    ) FROM cut
 """
 _AUTHOR_POSTS = """
-    SELECT a.author_id, p.item_id FROM unnest(%(authors)s::bigint[]) AS a (author_id) CROSS JOIN LATERAL (
+    SELECT a.author_id, p.complete_from, p.posts FROM unnest(%(authors)s::bigint[]) AS a (author_id)
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN count(*) = %(depth)s THEN min(item_id) ELSE 0 END AS complete_from,
+               coalesce(array_agg(item_id ORDER BY item_id DESC) FILTER (WHERE mode = 'pull'), '{}') AS posts
+        FROM (
+            SELECT item_id, mode FROM feeds_post
+            WHERE author_id = a.author_id ORDER BY item_id DESC LIMIT %(depth)s
+        ) recent
+    ) p
+"""
+# `timeline_sql` for one page. Left to itself, the planner goes through all posts for a reader who follows quiet people.
+_PAGE_POSTS = """
+    SELECT p.item_id FROM (
+        SELECT f.followee_id AS author_id FROM feeds_follow f JOIN accounts_user u ON u.id = f.followee_id
+        WHERE f.follower_id = %s AND u.is_active UNION ALL SELECT %s
+    ) a CROSS JOIN LATERAL (
         SELECT item_id FROM feeds_post
-        WHERE author_id = a.author_id AND mode = 'pull' ORDER BY item_id DESC LIMIT %(most)s
-    ) p ORDER BY a.author_id, p.item_id DESC
+        WHERE author_id = a.author_id AND item_id < %s ORDER BY item_id DESC LIMIT %s
+    ) p ORDER BY p.item_id DESC LIMIT %s
 """
 
 
@@ -128,12 +161,13 @@ def _graph(reader: User) -> _Graph:
     with connection.cursor() as cursor:
         cursor.execute(_GRAPH, {"reader": reader.pk})
         count, hashed, pulled = cursor.fetchone()
-    return _Graph(reader.pk, f"{count}.{hashed}", pulled)
+    return _Graph(reader.pk, count, f"{count}.{hashed}", pulled)
 
 
 def _from_sql(reader: User, before: int | None, count: int) -> list[Post]:
-    posts = timeline_sql(reader=reader)
-    return list((posts if before is None else posts.filter(pk__lt=before))[:count])
+    below = LARGEST_ID if before is None else before
+    page = RawSQL(_PAGE_POSTS, [reader.pk, reader.pk, below, count, count])  # noqa: S611 (a constant and its parameters)
+    return list(Post.objects.filter(pk__in=page).select_related("author", "item").order_by("-pk"))
 
 
 def _from_windows(reader: User, graph: _Graph, before: int | None, count: int) -> list[Post]:
@@ -167,22 +201,29 @@ def _ready_windows(graph: _Graph, before: int | None, wanted: int) -> list[Windo
 def _fill(graph: _Graph, keys: Sequence[WindowKey], before: int | None, wanted: int) -> dict[WindowKey, Window]:
     """Fill windows in the order that `timelines` asks for: open, read SQL, fill. What was read serves this page too."""
     opened = timelines.open_windows(keys)
-    newest = _newest(graph, keys)
-    contents = {key: Contents(graph.tag(key), newest.get(key, [])) for key in keys}
+    contents = _contents(graph, keys)
     timelines.fill_windows(opened, contents)
     return {key: content.window(before, wanted) for key, content in contents.items()}
 
 
-def _newest(graph: _Graph, keys: Sequence[WindowKey]) -> dict[WindowKey, list[int]]:
+def _contents(graph: _Graph, keys: Sequence[WindowKey]) -> dict[WindowKey, Contents]:
     own = home(graph.reader)
     authors = [key.owner for key in keys if key != own]
-    found: dict[WindowKey, list[int]] = {}
+    found: dict[WindowKey, Contents] = {}
     with connection.cursor() as cursor:
         if own in keys:
-            cursor.execute(_HOME_POSTS, {"reader": graph.reader, "most": timelines.CAPACITY})
-            found[own] = [post for (post,) in cursor.fetchall()]
+            depth = _depth(graph.follow_count + 1)
+            cursor.execute(_HOME_POSTS, {"reader": graph.reader, "depth": depth, "most": timelines.CAPACITY})
+            complete_from, posts = cursor.fetchone()
+            found[own] = Contents(graph.tag(own), posts, complete_from)
         if authors:
-            cursor.execute(_AUTHOR_POSTS, {"authors": authors, "most": timelines.CAPACITY})
-            for author, post in cursor.fetchall():
-                found.setdefault(author_list(author), []).append(post)
+            cursor.execute(_AUTHOR_POSTS, {"authors": authors, "depth": _depth(len(authors))})
+            for author, complete_from, posts in cursor.fetchall():
+                key = author_list(author)
+                found[key] = Contents(graph.tag(key), posts, complete_from)
     return found
+
+
+def _depth(authors: int) -> int:
+    """How many posts of each of so many authors are read to fill a window."""
+    return min(timelines.CAPACITY, max(LEAST_DEPTH, SCANNED // authors))

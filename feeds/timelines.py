@@ -7,10 +7,11 @@ A window is a sorted set whose members and scores are post ids, and beside them 
 
 No key means a cold window: posts are not added to it, and it costs nothing. Whoever fills a window
 
-1. opens it (`open_windows`), which throws away what was there; from now on posts are added to it;
+1. opens it (`open_windows`), which throws away what was there; from now on posts are added to it. Where somebody else
+   is filling it already, they are left to it: many readers of one author's list must not begin anew for ever;
 2. reads SQL. A post that committed before this is in the answer, and one that commits later is added by its fan-out;
-3. fills it (`fill_windows`). This does nothing if the sentinel is no longer the one of step 1, because somebody else
-   began anew, or because Valkey lost its memory.
+3. fills it (`fill_windows`). This does nothing if the sentinel is no longer the one of step 1: the filling took so long
+   that the window went and somebody else began anew, or Valkey lost its memory.
 
 So a ready window lacks nothing from its floor on, whatever ran at the same time. It can hold too much (posts that were
 deleted since, say), which is why readers check its posts in SQL. This module alone knows this layout.
@@ -21,7 +22,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from feeds.keys import AUTHOR, HOME
@@ -30,6 +31,7 @@ from realtime.valkey import KeyPattern, get_client
 CAPACITY = 800  # posts
 KEYS_PER_CALL = 100  # scripts over more keys hold up everybody else for milliseconds
 CALLS_PER_TRIP = 20
+BUILDING_TTL = 15  # seconds; what a dead process left half-filled is cold again after this
 
 # Drops the oldest posts beyond the capacity; the window is then complete only from the oldest that is left on.
 _TRIM = """
@@ -58,6 +60,21 @@ for _, key in ipairs(KEYS) do
 end
 """
 )
+_OPEN = """
+local opened = {}
+for i, key in ipairs(KEYS) do
+    local sentinel = redis.call('ZRANGE', key, 0, 0)[1]
+    if sentinel and string.sub(sentinel, 1, 9) == 'building|' then
+        opened[i] = 0
+    else
+        redis.call('DEL', key)
+        redis.call('ZADD', key, 0, ARGV[1])
+        redis.call('EXPIRE', key, ARGV[2])
+        opened[i] = 1
+    end
+end
+return opened
+"""
 _FILL = (
     _TRIM
     + """
@@ -89,14 +106,18 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What SQL has for a window: the newest posts, newest first, all of them or the first CAPACITY; and its tag."""
+    """What SQL has for a window: the newest posts, newest first, at most CAPACITY; and its tag.
+
+    They are all there are from the id `complete_from` on (0: all), as far as the capacity did not cut them off.
+    """
 
     tag: str
     newest: Sequence[int]
+    complete_from: int = 0
 
     @property
     def floor(self) -> int:
-        return self.newest[-1] if len(self.newest) >= CAPACITY else 0
+        return max(self.complete_from, self.newest[-1] if len(self.newest) >= CAPACITY else 0)
 
     def window(self, before: int | None, limit: int) -> Window:
         """What reading the window would give, once it is filled with this."""
@@ -150,15 +171,16 @@ def read_windows(keys: Sequence[WindowKey], *, before: int | None, limit: int) -
 
 
 def open_windows(keys: Sequence[WindowKey]) -> dict[WindowKey, str]:
-    """Begin to fill these windows: return the sentinel of each, which `fill_windows` wants to see again."""
-    opened = {key: f"building|{secrets.token_hex(8)}" for key in keys}
-    pipeline = get_client().pipeline(transaction=True)
-    for key, sentinel in opened.items():
-        pipeline.delete(key.name)
-        pipeline.zadd(key.name, {sentinel: 0})
-        pipeline.expire(key.name, key.ttl)
-    pipeline.execute()
-    return opened
+    """Begin to fill these windows, but for those that somebody else is filling: the sentinel of each one begun, which
+    `fill_windows` wants to see again.
+    """
+    sentinel = f"building|{secrets.token_hex(8)}"
+    pipeline = get_client().pipeline(transaction=False)
+    for start in range(0, len(keys), KEYS_PER_CALL):
+        names = [key.name for key in keys[start : start + KEYS_PER_CALL]]
+        pipeline.eval(_OPEN, len(names), *names, sentinel, BUILDING_TTL)
+    begun = chain.from_iterable(pipeline.execute())
+    return {key: sentinel for key, mine in zip(keys, begun, strict=True) if mine}
 
 
 def fill_windows(opened: Mapping[WindowKey, str], contents: Mapping[WindowKey, Contents]) -> None:

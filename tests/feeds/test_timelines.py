@@ -68,12 +68,34 @@ def test_what_arrives_while_a_window_is_filled_stays():
     assert read(home(1)) == ("t", 0, [8, 7, 5])
 
 
-def test_of_two_who_fill_it_the_last_to_open_it_does():
-    first, second = open_windows([home(1)]), open_windows([home(1)])
+def test_of_two_who_would_fill_it_the_first_does():
+    first, second = open_windows([home(1)]), open_windows([home(1), home(2)])
+    assert list(second) == [home(2)]
+    add_posts([home(1)], [8])
+    fill_windows(second, {home(2): Contents("other", [5])})
+    assert read(home(1)) is None
+    fill_windows(first, {home(1): Contents("t", [7])})
+    assert read(home(1)) == ("t", 0, [8, 7])
+
+
+def test_who_was_overtaken_fills_nothing(valkey):
+    first = open_windows([home(1)])
+    valkey.delete(home(1).name)
+    second = open_windows([home(1)])
     fill_windows(first, {home(1): Contents("old", [5])})
     assert read(home(1)) is None
     fill_windows(second, {home(1): Contents("new", [7, 5])})
     assert read(home(1)) == ("new", 0, [7, 5])
+
+
+def test_what_a_dead_process_began_is_cold_again_soon(valkey):
+    open_windows([home(1)])
+    assert 0 < valkey.ttl(home(1).name) <= timelines.BUILDING_TTL
+
+
+def test_contents_may_be_complete_from_a_post_on():
+    fill_windows(open_windows([home(1)]), {home(1): Contents("t", [9], complete_from=8)})
+    assert read(home(1)) == ("t", 8, [9])
 
 
 def test_a_window_lost_while_it_is_filled_stays_cold(valkey):
