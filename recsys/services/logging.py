@@ -109,6 +109,7 @@ def _renderers(*, as_text: bool) -> list[Any]:
 
 def blot_secrets(_: Any, __: str, event: Event) -> Event:
     """Replace the values of telling names, and what looks like a credential in any text."""
+    event.pop("color_message", None)  # uvicorn's other copy of the event, with codes for a terminal
     for name, value in event.items():
         if _SECRET_NAMES.search(name):
             event[name] = "…"
