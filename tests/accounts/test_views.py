@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -80,7 +81,7 @@ class TestLogIn:
     def _ana(self):
         User.objects.create_user("ana", password=PASSWORD)
 
-    def log_in(self, client, **changes):
+    def log_in(self, client: Client, **changes: str) -> Any:
         return client.post(reverse("account_login"), {"login": "ana", "password": PASSWORD} | changes)
 
     @pytest.mark.parametrize("login", ["ana", "Ana", " ana "])
@@ -130,7 +131,7 @@ class TestPasswords:
     def test_reset_by_mail(self, client, ana):
         client.logout()
         client.post(reverse("account_reset_password"), {"email": "ana@example.org"})
-        (path,) = re.findall(r"http://[^/]+(/\S+)", mail.outbox[0].body)
+        (path,) = re.findall(r"http://[^/]+(/\S+)", str(mail.outbox[0].body))
         form = client.get(path, follow=True)
         assert_safe(form)
         address = form.redirect_chain[-1][0]

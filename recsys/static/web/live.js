@@ -49,7 +49,7 @@ function reload() {
 
 function onState(name) {
   if (!state) return;
-  const known = { connected: "open", open: "open", connecting: "connecting", reconnecting: "connecting" }[name] ?? "closed";
+  const known = name in LABELS ? name : "closed";
   clearTimeout(stateTimer);
   const show = () => {
     state.hidden = false;
