@@ -1,202 +1,244 @@
-"""The hub: holds all connections of one server process, and brings them what is appended to their streams.
+"""The hub: holds one process's subscriptions, is woken, reads each woken stream once and delivers to all its readers.
 
-    wake-up (channel layer) ─▶ read each woken stream once, from where the hub is ─▶ every subscriber of it
-    timer                   ─▶ read all streams: heals lost wake-ups, and says that this process has readers of them
+    worker ── append ──▶ stream (Valkey) ◀── read once a process ── hub ──▶ subscriptions ──▶ sockets
+       └──── wake: one message to each process with readers ───────▲
 
-A subscriber has a position of its own in each stream. It gets what lies beyond it: all of that, or a resync.
+A wake-up is a hint. Every stream with readers is also looked at each CHECK_INTERVAL, which heals wake-ups that were
+lost, notices a stream that was lost with Valkey's memory, and renews the presence that asks for wake-ups.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
-import orjson
+import redis
 import structlog
 from channels.layers import get_channel_layer
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
-from realtime import tokens
-from realtime.keys import PRESENCE_TTL
+from realtime import wake
+from realtime.limits import STALLED
 from realtime.scripts import Position, StreamRead, chunks, read_answer, read_arguments
+from realtime.sessions import Visitor, watch
+from realtime.subscription import Subscription
 from realtime.valkey import make_async_client
-from realtime.wake import group_of
 
-CHECK_INTERVAL = 10.0  # seconds: the most that a lost wake-up can cost
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0  # seconds between attempts while Valkey is away
-assert CHECK_INTERVAL < PRESENCE_TTL / 2
+CHECK_INTERVAL = 5.0  # seconds in which every stream is looked at once
+SESSION_INTERVAL = 4.0  # seconds between looks at whether visitors are still logged in
+RETRY = 0.5  # seconds before Valkey is asked again after a failure
+JOIN_TIMEOUT = 5.0  # seconds that a first connection waits until the process can be woken
 
-DELIVERED = Counter("tributary_realtime_delivered_events", "Events handed to connections.")
-RESYNCS = Counter("tributary_realtime_resyncs", "Subscriptions told to load their data anew.")
 SUBSCRIPTIONS = Gauge("tributary_realtime_subscriptions", "Subscriptions held now.", multiprocess_mode="livesum")
+SOCKETS = Gauge("tributary_realtime_sockets", "Open WebSockets.", multiprocess_mode="livesum")
 logger = structlog.get_logger(__name__)
 
 
-class Sink(Protocol):
-    """Where a subscription's news go; neither call may block."""
+class Listener(Protocol):
+    """What the hub wants of a connection (see `connection.py`). Neither call may block."""
 
-    def events(self, subscription: Subscription, events: list[dict[str, Any]]) -> None: ...
+    visitor: Visitor
 
-    def resync(self, subscription: Subscription) -> None: ...
+    def has_news(self, subscription: Subscription) -> None:
+        """`subscription` has something to send, or asks to be renewed."""
+
+    def dismiss(self) -> None:
+        """Its visitor has departed."""
+
+    def drop_if_stalled(self, seconds: float) -> None:
+        """End a connection whose other end has taken nothing for `seconds`."""
 
 
-class Subscription:
-    """One connection's interest in some streams, with its position in each. `None`: not read yet."""
+class _Stream:
+    """A stream with readers here, and up to where it has been delivered to them."""
 
-    def __init__(self, sink: Sink, name: str) -> None:
-        self.sink = sink
-        self.name = name
-        self.positions: dict[str, Position | None] = {}
+    __slots__ = ("position", "readers")
 
-    @property
-    def token(self) -> str:
-        """The position from which the client can go on after what it was sent so far."""
-        return tokens.encode({name: position for name, position in self.positions.items() if position})
-
-    def receive(self, stream: str, found: StreamRead, since: Position | None) -> None:
-        """Take what was read from `stream` after `since`: what lies beyond the own position, or a resync."""
-        own = self.positions.get(stream)
-        if own is None or own == found.position:
-            return
-        whole = found.events is not None and since is not None and own.epoch == since.epoch == found.position.epoch
-        self.positions[stream] = found.position
-        if not whole or since is None or found.events is None or own.offset < since.offset:
-            RESYNCS.inc()
-            self.sink.resync(self)
-        elif own.offset < found.position.offset:
-            events = [orjson.loads(event) for event in found.events[own.offset - since.offset :]]
-            DELIVERED.inc(len(events))
-            self.sink.events(self, events)
-        else:
-            self.positions[stream] = own  # it is ahead: it read the stream later than the hub did
+    def __init__(self) -> None:
+        self.position: Position | None = None
+        self.readers: dict[Subscription, Listener] = {}
 
 
 class Hub:
-    """See the module. Belongs to the event loop in which it was started; nothing here is for other threads."""
+    """Lives while its event loop has connections; `of_running_loop` gives it."""
+
+    _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
     def __init__(self) -> None:
-        self.process = secrets.token_hex(6)
-        self._subscribers: dict[str, set[Subscription]] = defaultdict(set)
-        self._positions: dict[str, Position] = {}
+        self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self.connections: set[Listener] = set()
+        self._streams: dict[str, _Stream] = {}
+        self._woken: dict[str, None] = {}
+        self._work = asyncio.Event()
+        self._joined = asyncio.Event()
         self._client = make_async_client()
-        self._reading = asyncio.Lock()
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._check())]
+        self._tasks: list[asyncio.Task[None]] = []
 
-    async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._client.aclose()
+    @classmethod
+    def of_running_loop(cls) -> Hub:
+        loop = asyncio.get_running_loop()
+        if loop not in cls._hubs:
+            cls._hubs[loop] = cls()
+        return cls._hubs[loop]
 
-    async def subscribe(self, subscription: Subscription, wanted: Mapping[str, Position | None]) -> bool:
-        """Add streams to a subscription, each from a position on, or from now on (None).
+    async def enter(self, listener: Listener) -> None:
+        """Add a connection. TimeoutError where Valkey is away, for then nobody could wake it."""
+        self.connections.add(listener)
+        SOCKETS.inc()
+        if not self._tasks:
+            self._start(self._listen(), self._deliver(), self._check(), self._watch())
+        await asyncio.wait_for(self._joined.wait(), JOIN_TIMEOUT)
 
-        Returns whether all that happened since the positions is known; the sink has got it then. Raises
-        redis.RedisError where Valkey is away: nothing is subscribed then.
+    async def exit(self, listener: Listener) -> None:
+        """Remove a connection, and with the last one everything that runs for them."""
+        self.connections.discard(listener)
+        SOCKETS.dec()
+        if not self.connections:
+            self._hubs.pop(asyncio.get_running_loop(), None)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._client.aclose()
+
+    async def join(
+        self, subscription: Subscription, listener: Listener, wanted: Mapping[str, Position | None]
+    ) -> dict[str, StreamRead]:
+        """Make `subscription` a reader of streams, each from a position (None: from now), and return what it missed.
+
+        From then on the hub delivers. Raises redis.RedisError where Valkey is away; then nothing has changed.
         """
-        async with self._reading:
+        for name in wanted:
+            self._streams.setdefault(name, _Stream()).readers[subscription] = listener
+        try:
             found = await self._read(wanted)
-            whole = True
-            for stream, part in found.items():
-                # The hub may not have read that far yet, and may be further than a stream that it holds already.
-                self._subscribers[stream].add(subscription)
-                self._positions.setdefault(stream, part.position)
-                subscription.positions[stream] = part.position
-                whole = whole and part.events is not None
-            SUBSCRIPTIONS.inc(len(found))
-        missed = [orjson.loads(event) for part in found.values() for event in part.events or ()]
-        if whole and missed:
-            DELIVERED.inc(len(missed))
-            subscription.sink.events(subscription, missed)
-        if not whole:
-            RESYNCS.inc()
-        return whole
-
-    def unsubscribe(self, subscription: Subscription, streams: Iterable[str] | None = None) -> None:
-        """Drop some streams of a subscription, or all of them."""
-        for stream in list(subscription.positions if streams is None else streams):
-            subscription.positions.pop(stream, None)
-            subscribers = self._subscribers.get(stream, set())
-            if subscription in subscribers:
-                SUBSCRIPTIONS.dec()
-            subscribers.discard(subscription)
-            if not subscribers:
-                self._subscribers.pop(stream, None)
-                self._positions.pop(stream, None)
-
-    async def catch_up(self, streams: Iterable[str]) -> None:
-        """Read these streams from where the hub is, and give their subscribers what is new."""
-        async with self._reading:
-            since = {stream: self._positions[stream] for stream in streams if stream in self._positions}
-            for stream, found in (await self._read(since)).items():
-                if stream not in self._positions:
-                    continue  # the last subscriber left meanwhile
-                self._positions[stream] = found.position
-                for subscription in list(self._subscribers.get(stream, ())):
-                    subscription.receive(stream, found, since[stream])
-
-    async def _read(self, wanted: Mapping[str, Position | None]) -> dict[str, StreamRead]:
-        found: dict[str, StreamRead] = {}
-        for part in chunks(iter(wanted.items())):
-            answer = await self._client.execute_command(  # type: ignore[no-untyped-call]
-                "EVAL", *read_arguments(dict(part), self.process)
-            )
-            found |= read_answer(dict(part), answer)
+            # Deliveries go on meanwhile, without those who are still catching up.
+            while behind := {name: part.position for name, part in found.items() if self._is_ahead(name, part)}:
+                for name, part in (await self._read(behind)).items():
+                    found[name] = _joined(found[name], part)
+        except BaseException:
+            self.leave(subscription, wanted)
+            raise
+        for name, part in found.items():
+            stream = self._streams[name]
+            stream.position = stream.position or part.position
+            subscription.positions[name] = part.position
         return found
 
+    def leave(self, subscription: Subscription, names: Iterable[str]) -> None:
+        """Stop delivering these streams to `subscription`. Presence runs out by itself."""
+        for name in names:
+            if stream := self._streams.get(name):
+                stream.readers.pop(subscription, None)
+                if not stream.readers:
+                    del self._streams[name]
+
+    def _is_ahead(self, name: str, part: StreamRead) -> bool:
+        position = self._streams[name].position
+        return position is not None and position > part.position
+
+    async def _read(self, wanted: Mapping[str, Position | None]) -> dict[str, StreamRead]:
+        pipeline = self._client.pipeline(transaction=False)
+        parts = [dict(chunk) for chunk in chunks(iter(wanted.items()))]
+        for part in parts:
+            pipeline.eval(*read_arguments(part, self.process))
+        answers = await pipeline.execute()
+        return {
+            name: found
+            for part, answer in zip(parts, answers, strict=True)
+            for name, found in read_answer(part, answer).items()
+        }
+
+    def _start(self, *jobs: Coroutine[Any, Any, None]) -> None:
+        self._tasks = [asyncio.create_task(job) for job in jobs]
+
     async def _listen(self) -> None:
-        """Wait for wake-ups for ever; those that come while one is worked on are taken together with the next."""
-        pause = FIRST_PAUSE
+        """Take wake-ups from the channel layer."""
+        layer = get_channel_layer()
         while True:
-            layer = get_channel_layer()
-            assert layer is not None
-            channel = await layer.new_channel()
             try:
-                await layer.group_add(group_of(self.process), channel)
+                channel = await layer.new_channel()
+                await layer.group_add(wake.group_of(self.process), channel)
+                self._joined.set()
+                self._wake(self._streams)
                 while True:
-                    message = await layer.receive(channel)
-                    await self.catch_up(message["streams"])
-                    pause = FIRST_PAUSE
-            except asyncio.CancelledError:
-                with contextlib.suppress(Exception):
-                    await layer.group_discard(group_of(self.process), channel)
-                raise
-            except Exception as error:
-                logger.warning("hub_waits_for_valkey", error=repr(error), seconds=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                    self._wake((await layer.receive(channel))["streams"])
+            except (redis.RedisError, OSError) as error:
+                logger.warning("hub_cannot_listen", error=repr(error))
+                await asyncio.sleep(RETRY)
+            finally:
+                with contextlib.suppress(redis.RedisError, OSError):
+                    await layer.group_discard(wake.group_of(self.process), channel)
+
+    def _wake(self, names: Iterable[str]) -> None:
+        self._woken.update((name, None) for name in names if name in self._streams)
+        if self._woken:
+            self._work.set()
 
     async def _check(self) -> None:
-        """Read all streams now and then."""
-        pause = CHECK_INTERVAL
+        """Wake every stream once in each interval, spread over it so that no delivery waits behind all of them."""
         while True:
-            await asyncio.sleep(pause)
+            parts = list(chunks(iter(list(self._streams))))
+            for part in parts:
+                await asyncio.sleep(CHECK_INTERVAL / len(parts))
+                self._wake(part)
+            if not parts:
+                await asyncio.sleep(CHECK_INTERVAL)
+            for listener in list(self.connections):
+                listener.drop_if_stalled(STALLED)
+
+    async def _deliver(self) -> None:
+        """Read what was woken, and hand it to the readers."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            names, self._woken = self._woken, {}
+            wanted = {name: self._streams[name].position for name in names if name in self._streams}
             try:
-                await self.catch_up(list(self._positions))
-                pause = CHECK_INTERVAL
-            except Exception as error:
-                logger.warning("hub_check_failed", error=repr(error))
-                pause = 1.0
+                found = await self._read(wanted)
+            except (redis.RedisError, OSError) as error:
+                logger.warning("hub_cannot_read", error=repr(error), streams=len(wanted))
+                await asyncio.sleep(RETRY)
+                # Whatever else was written meanwhile has woken nobody.
+                self._wake(self._streams)
+                continue
+            for name, part in found.items():
+                self._hand_out(name, wanted[name], part)
+
+    def _hand_out(self, name: str, since: Position | None, part: StreamRead) -> None:
+        stream = self._streams.get(name)
+        # Left, and perhaps joined anew, while it was being read; or nobody has caught up with it yet.
+        if stream is None or stream.position is None or stream.position != since or part.position == since:
+            return
+        stream.position = part.position
+        for subscription, listener in list(stream.readers.items()):
+            if not subscription.ready or name not in subscription.positions:
+                continue
+            if part.events is None:
+                subscription.lose({name: part.position})
+            else:
+                subscription.take(name, part.events, part.position)
+            listener.has_news(subscription)
+
+    async def _watch(self) -> None:
+        by_visitor: dict[Visitor, Listener] = {}
+
+        def visitors() -> list[Visitor]:
+            by_visitor.clear()
+            by_visitor.update((listener.visitor, listener) for listener in self.connections)
+            return list(by_visitor)
+
+        while True:
+            try:
+                await watch(visitors, lambda visitor: by_visitor[visitor].dismiss(), SESSION_INTERVAL)
+            except Exception as error:  # the database is away: nobody can log out either
+                logger.warning("hub_cannot_check_sessions", error=repr(error))
 
 
-_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
-
-
-def get_hub() -> Hub:
-    """The hub of the running event loop, which is the process's."""
-    loop = asyncio.get_running_loop()
-    if loop not in _hubs:
-        for closed in [other for other in _hubs if other.is_closed()]:
-            del _hubs[closed]
-        _hubs[loop] = Hub()
-    return _hubs[loop]
-
-
-async def close_hub() -> None:
-    """Stop the running loop's hub, for servers and tests that end in an orderly way."""
-    if hub := _hubs.pop(asyncio.get_running_loop(), None):
-        await hub.stop()
+def _joined(earlier: StreamRead, later: StreamRead) -> StreamRead:
+    whole = earlier.events is not None and later.events is not None
+    return StreamRead(later.position, [*(earlier.events or ()), *(later.events or ())] if whole else None)

@@ -78,7 +78,7 @@ return answer
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Position:
     """Up to where a stream was read. `None` instead of a Position stands for "wherever it is now"."""
 

@@ -1,44 +1,96 @@
-"""Whether connections may stay: their session still exists, and it is still that of an active user."""
+"""Who is at the other end of a socket, and whether that is still so. Reads Django's session and user tables."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from channels.db import database_sync_to_async
-from django.contrib.auth import get_user_model
+from django.contrib import auth
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
+
+CHUNK = 500  # sessions looked up by one statement
+# Handshakes and rules of one process that query the database at the same time. Each has a connection for the time of
+# its query alone. Channels' own AuthMiddlewareStack does all of them one after the other, in one thread.
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="realtime-db")
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Who is connected, by which session, and the fingerprint of the password that the session was made with."""
-
-    user: int
-    session: str
-    fingerprint: str
+async def in_database(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function that queries the database, in a thread that gives its connection back afterwards."""
+    call = database_sync_to_async(function, thread_sensitive=False, executor=_threads)
+    result: T = await call(*arguments)
+    return result
 
 
-@database_sync_to_async
-def ended_logins(logins: Collection[Login]) -> set[Login]:
-    """Those of the logins that count no more: logged out, expired, deactivated, or the password was changed.
+@dataclass(eq=False, slots=True)
+class Visitor:
+    """A logged-in user and the session that says so."""
 
-    Two queries for all of them, and no database connection is held afterwards by any socket.
-    """
-    wanted = {login.session for login in logins}
-    sessions = set(
-        Session.objects.filter(session_key__in=wanted, expire_date__gt=timezone.now()).values_list(
-            "session_key", flat=True
-        )
-    )
-    users = {
-        user.pk: user.get_session_auth_hash()
-        for user in get_user_model()._default_manager.filter(pk__in={login.user for login in logins}, is_active=True)
-    }
-    return {
-        login
-        for login in logins
-        if login.session not in sessions or not constant_time_compare(users.get(login.user, ""), login.fingerprint)
-    }
+    user: Any
+    session_key: str
+    session_data: str = field(repr=False)
+
+    @property
+    def user_id(self) -> int:
+        return int(self.user.pk)
+
+
+def find_visitor(session_key: str) -> Visitor | None:
+    """The active user whom the session is of, if it is anybody's."""
+    row = _running_sessions([session_key]).get(session_key)
+    if row is None:
+        return None
+    request = HttpRequest()
+    request.session = SessionStore(session_key)
+    user = auth.get_user(request)
+    return Visitor(user, session_key, row) if user.is_authenticated else None
+
+
+def find_departed(visitors: Sequence[Visitor]) -> list[Visitor]:
+    """Those of `visitors` who have logged out since, whose session has expired, or who may not log in any more."""
+    sessions: dict[str, str] = {}
+    users: dict[int, tuple[bool, str]] = {}
+    for start in range(0, len(visitors), CHUNK):
+        chunk = visitors[start : start + CHUNK]
+        sessions |= _running_sessions({visitor.session_key for visitor in chunk})
+        rows = get_user_model()._default_manager.filter(pk__in={visitor.user_id for visitor in chunk})
+        users |= {pk: (active, password) for pk, active, password in rows.values_list("pk", "is_active", "password")}
+    return [visitor for visitor in visitors if not _is_still_there(visitor, sessions, users)]
+
+
+def _is_still_there(visitor: Visitor, sessions: dict[str, str], users: dict[int, tuple[bool, str]]) -> bool:
+    # A new password ends all other sessions of its user; the one that set it has got a new key.
+    if users.get(visitor.user_id) != (True, visitor.user.password):
+        return False
+    data = sessions.get(visitor.session_key)
+    if data is None:
+        return False
+    if data == visitor.session_data:
+        return True
+    contents = SessionStore().decode(data)
+    if contents.get(SESSION_KEY) != str(visitor.user.pk) or HASH_SESSION_KEY not in contents:
+        return False
+    visitor.session_data = data
+    return True
+
+
+def _running_sessions(keys: Iterable[str]) -> dict[str, str]:
+    rows = Session.objects.filter(session_key__in=list(keys), expire_date__gt=timezone.now())
+    return dict(rows.values_list("session_key", "session_data"))
+
+
+async def watch(visitors: Callable[[], list[Visitor]], dismiss: Callable[[Visitor], None], interval: float) -> None:
+    """Every `interval` seconds, dismiss those of the current visitors who have departed; until cancelled."""
+    while True:
+        await asyncio.sleep(interval)
+        if present := visitors():
+            for visitor in await in_database(find_departed, present):
+                dismiss(visitor)

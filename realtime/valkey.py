@@ -46,9 +46,12 @@ def make_blocking_client(*, longest_wait: float | None = None) -> redis.Redis:
     return make_client(retries=0, socket_timeout=patience, socket_connect_timeout=2)
 
 
-def make_async_client() -> redis.asyncio.Redis:
-    """An asyncio client for the running event loop; the caller closes it."""
-    return redis.asyncio.Redis.from_url(settings.REDIS_URL, retry=AsyncRetry(NoBackoff(), 1), **TIMEOUTS)
+def make_async_client(*, connections: int = 8) -> redis.asyncio.Redis:
+    """An asyncio client for the running event loop; the caller closes it. More calls at once wait for a connection."""
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        settings.REDIS_URL, max_connections=connections, timeout=5, retry=AsyncRetry(NoBackoff(), 1), **TIMEOUTS
+    )
+    return redis.asyncio.Redis.from_pool(pool)
 
 
 class JsonSerializer:

@@ -16,7 +16,7 @@ const FIRST_DELAY = 500; // milliseconds
 const LONGEST_DELAY = 30_000;
 const PING_EVERY = 25_000;
 const ANSWER_WITHIN = 10_000;
-const FOR_GOOD = new Set([4400, 4401, 4403, 4404, 4409]); // close codes after which coming back would not help
+const FOR_GOOD = new Set([4400, 4401, 4403, 4404]); // close codes after which coming back would not help
 
 export function connect({ url, subscriptions, onEvent, onState, onResync }) {
   const known = new Map(subscriptions.map((subscription, index) => [String(index + 1), { ...subscription }]));

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth import get_user_model
+
+from realtime import hub, sockets, streams
+from realtime.asgi import application
+from realtime.limits import Close
+from tests.realtime.conftest import headers_of, opened
+
+
+async def append(name: str, **event) -> None:
+    await sync_to_async(streams.append)([(name, {"type": "test", **event})])
+
+
+async def subscribed(socket, position: str = "", identifier: str = "1") -> str:
+    await socket.say(type="subscribe", id=identifier, kind="news", position=position)
+    answer = await socket.hear()
+    assert (answer["type"], answer["id"]) == ("subscribed", identifier)
+    return answer["position"]
+
+
+async def test_an_event_arrives_with_the_position_after_it(session, names):
+    async with opened(session) as socket:
+        first = await subscribed(socket)
+        await append("news:1", n=1)
+        frame = await socket.hear()
+        assert frame["type"] == "events"
+        assert frame["events"] == [{"type": "test", "n": 1}]
+        recovery = await sync_to_async(streams.read)(names, first)
+        assert recovery.token == frame["position"]
+
+
+async def test_a_client_that_comes_back_gets_what_it_missed_once(session, names):
+    async with opened(session) as socket:
+        position = await subscribed(socket)
+    await append("news:1", n=1)
+    await append("news:2", n=2)
+    async with opened(session) as socket:
+        assert await subscribed(socket, position) == position, "not yet past what follows"
+        frame = await socket.hear()
+        assert sorted(event["n"] for event in frame["events"]) == [1, 2]
+        await append("news:1", n=3)
+        assert [event["n"] for event in (await socket.hear())["events"]] == [3]
+
+
+@pytest.mark.parametrize("token", ["nonsense", "news:1=5.5~news:2=5.5", "news:3=5.5"])
+async def test_a_position_that_cannot_be_resumed_from_is_a_resync(session, names, token):
+    async with opened(session) as socket:
+        await socket.say(type="subscribe", id="1", kind="news", position=token)
+        assert (await socket.hear())["type"] == "subscribed"
+        frame = await socket.hear()
+        assert frame["type"] == "resync"
+        assert frame["position"] == await sync_to_async(streams.positions)(names)
+
+
+async def test_two_sockets_of_one_process_both_hear(client_of, names):
+    sessions = await sync_to_async(lambda: [client_of(name).session.session_key for name in ("ann", "bob")])()
+    async with opened(sessions[0]) as ann, opened(sessions[1]) as bob:
+        await subscribed(ann)
+        await subscribed(bob, identifier="x")
+        await append("news:2", n=7)
+        for socket in (ann, bob):
+            assert (await socket.hear())["events"] == [{"type": "test", "n": 7}]
+
+
+async def test_a_lost_wake_up_is_healed(session, names, monkeypatch):
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 0.2)
+    monkeypatch.setattr(streams, "_wake", lambda readers: None)
+    async with opened(session) as socket:
+        await subscribed(socket)
+        await append("news:1", n=1)
+        assert (await socket.hear())["events"] == [{"type": "test", "n": 1}]
+
+
+async def test_a_lost_memory_of_valkey_is_a_resync(session, names, monkeypatch, valkey):
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 0.2)
+    async with opened(session) as socket:
+        await subscribed(socket)
+        await append("news:1", n=1)
+        await socket.hear()
+        await sync_to_async(valkey.flushdb)()
+        frame = await socket.hear()
+        assert frame["type"] == "resync"
+        while (await sync_to_async(streams.positions)(names)) != frame["position"]:
+            frame = await socket.hear()  # each of the two streams was noticed at a time of its own
+        await append("news:2", n=2)
+        assert (await socket.hear())["events"] == [{"type": "test", "n": 2}]
+
+
+async def test_resubscribing_brings_new_streams_from_the_position_and_drops_old_ones(session, names):
+    async with opened(session) as socket:
+        await subscribed(socket)
+        names[:] = ["news:1", "news:3"]
+        position = await sync_to_async(streams.positions)(["news:3"])
+        await append("news:3", n=3)
+        await append("news:1", type="resubscribe", position=position)
+        assert (await socket.hear())["events"] == [{"type": "test", "n": 3}]
+        await append("news:2", n=2)
+        await append("news:3", n=4)
+        frame = await socket.hear()
+        assert frame["events"] == [{"type": "test", "n": 4}]
+        assert "news:2" not in frame["position"]
+
+
+async def test_resubscribing_without_a_position_reloads(session, names):
+    async with opened(session) as socket:
+        await subscribed(socket)
+        names.append("news:3")
+        await append("news:1", type="resubscribe")
+        assert (await socket.hear())["type"] == "resync"
+
+
+async def test_unsubscribing_ends_it(session, names):
+    async with opened(session) as socket:
+        await subscribed(socket)
+        await socket.say(type="unsubscribe", id="1")
+        await append("news:1", n=1)
+        await socket.say(type="ping")
+        assert await socket.hear() == {"type": "pong"}
+        assert not hub.Hub.of_running_loop()._streams
+
+
+async def test_nothing_runs_once_the_last_socket_has_gone(session, names):
+    before = asyncio.all_tasks()
+    async with opened(session) as socket:
+        await subscribed(socket)
+        await append("news:1", n=1)
+        await socket.hear()
+    names_left = {task.get_name() for task in asyncio.all_tasks() - before if "RedisSingleShard" not in repr(task)}
+    assert not names_left
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("not json", "not JSON"),
+        ("[]", "JSON object"),
+        ("[" * 60_000, "not JSON"),
+        ('{"type": "shout"}', "subscribe"),
+        ('{"type": "subscribe", "id": "1"}', '"kind"'),
+        ('{"type": "subscribe", "id": "1", "kind": "nothing"}', "nothing"),
+        ('{"type": "subscribe", "id": "1", "kind": "news", "arg": "secret"}', "secret"),
+        ('{"type": "subscribe", "id": "1", "kind": {"a": 1}}', "dict"),
+        ('{"type": "subscribe", "id": "1", "kind": "a\\u0000b"}', "control"),
+        ('{"type": "subscribe", "id": "1", "kind": "' + "k" * 65 + '"}', "64"),
+        ('{"type": "unsubscribe", "id": "9"}', "'9'"),
+        ('{"type": "ping", "padding": "' + "x" * 65_536 + '"}', "65536"),
+    ],
+)
+async def test_a_bad_message_gets_a_clear_answer_and_harms_nothing(session, names, message, words):
+    async with opened(session) as socket:
+        await socket.send_to(text_data=message)
+        answer = await socket.hear()
+        assert answer["type"] == "error"
+        assert words in answer["message"]
+        await subscribed(socket)
+
+
+async def test_more_subscriptions_than_allowed_are_refused(session, names, monkeypatch):
+    monkeypatch.setattr("realtime.connection.MAX_SUBSCRIPTIONS", 1)
+    async with opened(session) as socket:
+        await subscribed(socket)
+        await socket.say(type="subscribe", id="2", kind="news")
+        assert "at most 1" in (await socket.hear())["message"]
+
+
+async def test_a_flood_of_messages_ends_the_socket(session, names):
+    async with opened(session) as socket:
+        for _ in range(60):
+            await socket.say(type="ping")
+        while (event := await socket.receive_output(5))["type"] == "websocket.send":
+            assert "pong" in event["text"]
+        assert event == {"type": "websocket.close", "code": Close.TOO_MANY, "reason": "Too many messages."}
+
+
+async def test_binary_messages_end_the_socket(session):
+    async with opened(session) as socket:
+        await socket.send_to(bytes_data=b"{}")
+        assert await socket.closed_with() == Close.BAD_MESSAGE
+
+
+async def test_a_user_has_a_bounded_number_of_sockets(session, monkeypatch):
+    monkeypatch.setattr(sockets, "MAX_SOCKETS", 1)
+    async with opened(session) as first:
+        async with opened(session) as second:
+            assert await second.closed_with() == Close.TOO_MANY
+        await first.say(type="ping")
+        assert await first.hear() == {"type": "pong"}
+
+
+@pytest.mark.parametrize("key", [None, "", "unknown", "x" * 5000, "a\x00b"])
+async def test_who_is_not_logged_in_is_told_so(transactional_db, key):
+    async with opened(key) as socket:
+        assert await socket.closed_with() == Close.NOT_LOGGED_IN
+
+
+async def test_logging_out_closes_the_socket(client_of: Callable, names, monkeypatch):
+    monkeypatch.setattr(hub, "SESSION_INTERVAL", 0.1)
+    client = await sync_to_async(client_of)("leaver")
+    async with opened(client.session.session_key) as socket:
+        await subscribed(socket)
+        await sync_to_async(client.logout)()
+        assert await socket.closed_with() == Close.NOT_LOGGED_IN
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"password": "another"}])
+async def test_who_may_not_log_in_any_more_is_closed(session, monkeypatch, change):
+    monkeypatch.setattr(hub, "SESSION_INTERVAL", 0.1)
+    async with opened(session) as socket:
+        await sync_to_async(get_user_model().objects.filter(username="rea").update)(**change)
+        assert await socket.closed_with() == Close.NOT_LOGGED_IN
+
+
+async def test_a_session_that_merely_changes_stays_connected(client_of, monkeypatch):
+    monkeypatch.setattr(hub, "SESSION_INTERVAL", 0.05)
+    client = await sync_to_async(client_of)("shopper")
+
+    def change():
+        session = client.session
+        session["basket"] = [1, 2]
+        session.save()
+
+    async with opened(client.session.session_key) as socket:
+        await sync_to_async(change)()
+        for _ in range(10):
+            await socket.say(type="ping")
+            assert await socket.hear() == {"type": "pong"}
+            await asyncio.sleep(0.03)
+
+
+async def test_a_path_without_a_socket_says_so():
+    socket = WebsocketCommunicator(application, "/elsewhere", headers=headers_of())
+    assert (await socket.connect())[0]
+    assert (await socket.receive_output(5))["code"] == Close.NO_SUCH_PATH
+    await socket.wait()
