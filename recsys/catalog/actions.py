@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from recsys.catalog.inputs import ItemInput, check_item
 from recsys.catalog.models import Item
 
-__all__ = ["ItemInput", "UpsertResult", "check_item", "do_delete_item", "do_upsert_items"]
+__all__ = ["ItemInput", "UpsertResult", "check_item", "do_delete_item", "do_set_availability", "do_upsert_items"]
 
 CHUNK = 5000
 
@@ -64,6 +66,11 @@ def do_upsert_items(*, rows: Sequence[ItemInput]) -> UpsertResult:
             created += sum(inserted)
             written += len(inserted)
     return UpsertResult(created=created, updated=written - created, unchanged=len(rows) - written)
+
+
+def do_set_availability(*, items: QuerySet[Item], is_available: bool) -> int:
+    """Let recommendations show `items`, or not; return how many that changed."""
+    return items.exclude(is_available=is_available).update(is_available=is_available, updated_at=timezone.now())
 
 
 def do_delete_item(*, item: Item) -> None:

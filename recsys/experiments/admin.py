@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
+from recsys.console import BaseAdmin
 from recsys.experiments.actions import (
     ExperimentError,
     check_running,
@@ -30,7 +31,6 @@ class VariantForm(forms.ModelForm):
     class Meta:
         model = Variant
         fields = ["key", "weight", "parameters"]
-        widgets = {"parameters": forms.Textarea(attrs={"rows": 3, "cols": 50})}
 
     def clean_parameters(self) -> dict[str, Any]:
         """A blank field is a variant that changes nothing: the control."""
@@ -59,6 +59,7 @@ class VariantInline(admin.TabularInline):
     model = Variant
     form = VariantForm
     formset = VariantFormSet
+    formfield_overrides = BaseAdmin.formfield_overrides
     extra = 0
     min_num = 2
     max_num = MAX_VARIANTS
@@ -70,7 +71,7 @@ class VariantInline(admin.TabularInline):
 
 
 @admin.register(Experiment)
-class ExperimentAdmin(admin.ModelAdmin):
+class ExperimentAdmin(BaseAdmin):
     list_display = ["key", "surface", "status", "started_at", "stopped_at", "report_link"]
     list_filter = ["status", "surface"]
     search_fields = ["key", "description"]

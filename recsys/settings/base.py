@@ -10,7 +10,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = Environment()
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "recsys.services.adminconfig.TributaryAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
