@@ -77,5 +77,7 @@ def session(client_of: Callable[[str], Client]) -> str:
 def names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The streams that the subscription kind "news" gives to everybody; change the list to change the rule's answer."""
     given = ["news:1", "news:2"]
-    monkeypatch.setitem(subscriptions._rules, "news", lambda user, argument: None if argument == "secret" else list(given))
+    monkeypatch.setitem(
+        subscriptions._rules, "news", lambda user, argument: None if argument == "secret" else list(given)
+    )
     return given

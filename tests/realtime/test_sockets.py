@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth import get_user_model
 
@@ -60,7 +61,7 @@ async def test_a_position_that_cannot_be_resumed_from_is_a_resync(session, names
 
 
 async def test_two_sockets_of_one_process_both_hear(client_of, names):
-    sessions = await sync_to_async(lambda: [client_of(name).session.session_key for name in ("ann", "bob")])()
+    sessions = await database_sync_to_async(lambda: [client_of(name).session.session_key for name in ("ann", "bob")])()
     async with opened(sessions[0]) as ann, opened(sessions[1]) as bob:
         await subscribed(ann)
         await subscribed(bob, identifier="x")
@@ -202,10 +203,10 @@ async def test_who_is_not_logged_in_is_told_so(transactional_db, key):
 
 async def test_logging_out_closes_the_socket(client_of: Callable, names, monkeypatch):
     monkeypatch.setattr(hub, "SESSION_INTERVAL", 0.1)
-    client = await sync_to_async(client_of)("leaver")
+    client = await database_sync_to_async(client_of)("leaver")
     async with opened(client.session.session_key) as socket:
         await subscribed(socket)
-        await sync_to_async(client.logout)()
+        await database_sync_to_async(client.logout)()
         assert await socket.closed_with() == Close.NOT_LOGGED_IN
 
 
@@ -213,13 +214,13 @@ async def test_logging_out_closes_the_socket(client_of: Callable, names, monkeyp
 async def test_who_may_not_log_in_any_more_is_closed(session, monkeypatch, change):
     monkeypatch.setattr(hub, "SESSION_INTERVAL", 0.1)
     async with opened(session) as socket:
-        await sync_to_async(get_user_model().objects.filter(username="rea").update)(**change)
+        await database_sync_to_async(get_user_model().objects.filter(username="rea").update)(**change)
         assert await socket.closed_with() == Close.NOT_LOGGED_IN
 
 
 async def test_a_session_that_merely_changes_stays_connected(client_of, monkeypatch):
     monkeypatch.setattr(hub, "SESSION_INTERVAL", 0.05)
-    client = await sync_to_async(client_of)("shopper")
+    client = await database_sync_to_async(client_of)("shopper")
 
     def change():
         session = client.session
@@ -227,7 +228,7 @@ async def test_a_session_that_merely_changes_stays_connected(client_of, monkeypa
         session.save()
 
     async with opened(client.session.session_key) as socket:
-        await sync_to_async(change)()
+        await database_sync_to_async(change)()
         for _ in range(10):
             await socket.say(type="ping")
             assert await socket.hear() == {"type": "pong"}
