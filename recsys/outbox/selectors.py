@@ -10,7 +10,8 @@ _LAG = """
 """
 _BACKLOG = """
     SELECT aggregatetype,
-           CASE WHEN parked_at IS NOT NULL THEN 'parked' WHEN leased_until <= statement_timestamp() THEN 'due' ELSE 'leased' END,
+           CASE WHEN parked_at IS NOT NULL THEN 'parked'
+                WHEN leased_until <= statement_timestamp() THEN 'due' ELSE 'leased' END,
            count(*)
     FROM outbox GROUP BY 1, 2 ORDER BY 1, 2
 """
