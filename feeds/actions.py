@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils.text import Truncator
@@ -18,9 +20,19 @@ LONGEST_TITLE = 80
 def check_text(text: str) -> str:
     """The text of a post with plain line ends and nothing around it; InputError where it cannot be one."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n").strip() if isinstance(text, str) else text
-    if fault := text_fault(plain, longest=LONGEST_POST, required=True):
+    if fault := text_fault(plain, longest=LONGEST_POST, required=True) or _invisible_fault(plain):
         raise InputError([FieldError("text", fault)])
     return plain
+
+
+def _invisible_fault(text: str) -> str | None:
+    """Say what is wrong with characters that nobody sees: controls, and a text of nothing but joiners and spaces."""
+    for character in text:
+        if unicodedata.category(character) == "Cc" and character not in "\n\t":
+            return f"This holds the control character U+{ord(character):04X}; remove it."
+    if all(unicodedata.category(character)[0] in "CZ" for character in text):
+        return "This must not be empty."
+    return None
 
 
 def title_of(text: str) -> str:

@@ -1,0 +1,36 @@
+"""People and follows for the tests of this directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from feeds.models import Follow
+from feeds.selectors import home_timeline
+from recsys.accounts.models import User
+
+
+def make_people(count: int, prefix: str = "p") -> list[User]:
+    return User.objects.bulk_create([User(username=f"{prefix}{number}") for number in range(count)])
+
+
+def let_follow(followers: Iterable[User], followees: Iterable[User]) -> None:
+    followees = list(followees)
+    Follow.objects.bulk_create(
+        [Follow(follower=one, followee=other) for one in followers for other in followees if one != other]
+    )
+
+
+def shown(reader: User, **options) -> list[int]:
+    """The ids of one page of the home timeline."""
+    return [post.pk for post in home_timeline(reader=reader, **options).posts]
+
+
+def all_pages(reader: User, limit: int) -> list[int]:
+    """The ids of all pages, one after the other."""
+    ids, before = [], None
+    while True:
+        page = home_timeline(reader=reader, before=before, limit=limit)
+        ids += [post.pk for post in page.posts]
+        if page.next_before is None:
+            return ids
+        before = page.next_before
