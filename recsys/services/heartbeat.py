@@ -31,7 +31,11 @@ def start(process: str, stop: threading.Event | None = None) -> threading.Thread
 
 
 def _beat(process: str, stop: threading.Event) -> None:
+    supervisor = os.environ.get("TRIBUTARY_SUPERVISOR")
     while not stop.is_set():
+        if supervisor and os.getppid() != int(supervisor):
+            # It was killed. On Linux the kernel has ended this process by now; elsewhere this is how it ends.
+            os._exit(1)
         # Valkey may be away for a while; the next sign comes when it is back.
         with contextlib.suppress(redis.RedisError):
             give_sign(process)

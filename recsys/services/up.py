@@ -109,6 +109,7 @@ def child_environment(options: argparse.Namespace, paths: ServicePaths) -> dict[
         "PROMETHEUS_MULTIPROC_DIR": str(paths.metrics_dir),
         **os.environ,
         "TRIBUTARY_DATA_DIR": str(paths.data_dir),
+        "TRIBUTARY_SUPERVISOR": str(os.getpid()),
     }
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
-import struct
 import subprocess
 from pathlib import Path
 
-import psutil
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from recsys.services.account import Account
 from recsys.services.errors import ServiceError
@@ -86,23 +85,7 @@ class EmbeddedValkey:
 
     def _end_leftover(self) -> None:
         """End a server that an earlier, killed supervisor left on this socket, and remove the socket's file."""
-        pid = _listener(self.paths.valkey_socket)
-        if pid is not None:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                leftover = psutil.Process(pid)
-                leftover.kill()
-                leftover.wait(10)
+        client = redis.Redis.from_url(self.paths.redis_url, socket_timeout=5, retry=Retry(NoBackoff(), 0))
+        with client, contextlib.suppress(redis.RedisError):  # most often nobody answers
+            client.shutdown(nosave=True, force=True)
         self.paths.valkey_socket.unlink(missing_ok=True)
-
-
-def _listener(path: Path) -> int | None:
-    """The pid that listens on the Unix socket `path`, as the kernel tells its peer (Linux); None where nobody does."""
-    if not hasattr(socket, "SO_PEERCRED"):
-        return None
-    with socket.socket(socket.AF_UNIX) as client:
-        try:
-            client.connect(str(path))
-        except OSError:
-            return None
-        credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return int(struct.unpack("3i", credentials)[0])

@@ -14,13 +14,14 @@ from django.core.management.base import BaseCommand
 from recsys.celery import app
 from recsys.services import heartbeat
 from recsys.services.processes import die_with_parent
+from recsys.services.up import positive
 
 
 class Command(BaseCommand):
     help = __doc__ or ""
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--concurrency", type=int, default=2, help="processes that run tasks (%(default)s)")
+        parser.add_argument("--concurrency", type=positive, default=2, help="processes that run tasks (%(default)s)")
         parser.add_argument("--queues", default="", help="comma-separated queues to take from (all that tasks use)")
 
     def handle(self, **options: Any) -> None:
