@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, cast
 
@@ -64,7 +64,7 @@ class StrictDecoder(json.JSONDecoder):
 class TolerantAutocomplete(AutocompleteSelect):
     """Shows a form again also where what was sent for the field is no id at all, where Django's own raises."""
 
-    def optgroups(self, name: str, value: list[Any], attr: Any = None) -> Any:
+    def optgroups(self, name: str, value: Sequence[str], attr: Any = None) -> Any:
         target = self.field.target_field
         return super().optgroups(name, [one for one in value if _is_key(target, one)], attr)
 
