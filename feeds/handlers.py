@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from feeds import fanout
-from feeds.subscriptions import timeline_streams
+from feeds.models import AuthorStats
 from realtime import streams
 from recsys.outbox.handlers import Child, Row, handler
 
@@ -27,10 +27,18 @@ def fan_out_chunks(rows: Sequence[Row]) -> None:
 
 @handler("feeds.follow")
 def follow_changed(rows: Sequence[Row]) -> None:
-    """Let the followers' connections listen to whom they follow now. Their windows notice the change when read."""
-    for reader in sorted({row.payload["follower_id"] for row in rows}):
-        position = streams.positions(timeline_streams(reader))
-        streams.append([(fanout.user_stream(reader), fanout.resubscribe(position))])
+    """Let the followers' connections listen to whom they follow now. Their windows notice the change when read.
+
+    Readers who are not there have no stream and cost next to nothing, so that an import of follows is cheap.
+    """
+    edges = {(row.payload["follower_id"], row.payload["followee_id"]) for row in rows}
+    followees = {followee for _, followee in edges}
+    pulled = AuthorStats.objects.filter(pk__in=followees, has_pull_posts=True).values_list("pk", flat=True)
+    positions = {author: streams.positions([fanout.author_stream(author)]) for author in pulled}
+    streams.append(
+        (fanout.user_stream(reader), fanout.resubscribe(positions.get(followee, "")))
+        for reader, followee in sorted(edges)
+    )
 
 
 @handler("feeds.first_pull")

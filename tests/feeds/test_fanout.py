@@ -1,0 +1,269 @@
+"""From a commit to windows and streams: what is written where, in which order, and what a repetition does."""
+
+from __future__ import annotations
+
+import pytest
+
+from feeds import fanout, timelines
+from feeds.actions import do_create_post, do_delete_post, do_follow, do_unfollow
+from feeds.models import AuthorOverride, Follow, Post
+from feeds.selectors import home_timeline
+from feeds.subscriptions import timeline_streams
+from feeds.timelines import author_list, home, read_windows
+from realtime import streams
+from recsys.accounts.models import User
+from recsys.outbox import store
+from recsys.outbox.handlers import execute
+from recsys.outbox.models import OutboxRow
+from tests.feeds.graph import let_follow, make_people, shown
+
+pytestmark = pytest.mark.django_db
+
+
+def window(key):
+    found = read_windows([key], before=None, limit=1000).get(key)
+    return found and found.posts
+
+
+def listen(*readers: User) -> dict[User, str]:
+    return {reader: streams.positions(timeline_streams(reader.pk)) for reader in readers}
+
+
+def heard(reader: User, position: str) -> list[tuple]:
+    """(type, post) of all events since `position`."""
+    recovery = streams.read(timeline_streams(reader.pk), position)
+    assert not recovery.resync
+    return [(event["type"], event.get("post")) for event in recovery.events]
+
+
+def pull(author: User) -> None:
+    AuthorOverride.objects.create(author=author, mode="pull")
+
+
+@pytest.fixture
+def people(drain_outbox) -> list[User]:
+    """An author, and three who follow them."""
+    people = make_people(4)
+    let_follow(people[1:], people[:1])
+    drain_outbox()
+    return people
+
+
+class TestPush:
+    def test_reaches_warm_windows_and_costs_cold_readers_nothing(self, people, drain_outbox, valkey):
+        author, warm, cold, _ = people
+        home_timeline(reader=warm)
+        post = do_create_post(author=author, text="hello")
+        drain_outbox()
+        assert window(home(warm.pk)) == [post.pk]
+        assert not valkey.exists(home(cold.pk).name)
+        assert not [key for key in valkey.scan_iter() if str(cold.pk) in key.decode().split(":")]
+
+    def test_tells_followers_and_the_author_once(self, people, drain_outbox):
+        positions = listen(*people)
+        post = do_create_post(author=people[0], text="hello")
+        drain_outbox()
+        for reader, position in positions.items():
+            assert heard(reader, position) == [("post.new", post.pk)]
+
+    def test_tells_nobody_else(self, people, drain_outbox):
+        (stranger,) = make_people(1, "stranger")
+        home_timeline(reader=stranger)
+        position = listen(stranger)[stranger]
+        do_create_post(author=people[0], text="hello")
+        drain_outbox()
+        assert heard(stranger, position) == []
+        assert window(home(stranger.pk)) == []
+
+    def test_a_large_author_is_split_into_chunks_that_reach_each_follower_once(self, people, drain_outbox, monkeypatch):
+        monkeypatch.setattr(fanout, "CHUNK", 3)
+        author, followers = people[0], [*people[1:], *make_people(7, "more")]
+        let_follow(followers[3:], [author])
+        drain_outbox()
+        positions = listen(author, *followers)
+        for reader in followers:
+            home_timeline(reader=reader)
+        post = do_create_post(author=author, text="hello")
+        execute("feeds.post", [row for row in store.lease(100) if row.topic == "feeds.post"])
+        chunks = OutboxRow.objects.filter(aggregatetype=fanout.CHUNK_TOPIC)
+        assert sorted((row.payload["upto"] is None) for row in chunks) == [False, False, False, True]
+        assert all(window(home(reader.pk)) == [] for reader in followers), "the chunks deliver, not the parent"
+        drain_outbox()
+        for reader in followers:
+            assert window(home(reader.pk)) == [post.pk]
+        for reader, position in positions.items():
+            assert heard(reader, position) == [("post.new", post.pk)]
+
+    @pytest.mark.parametrize("followers", [0, 1, 2, 3, 4, 6])
+    def test_chunks_cover_all_followers_whatever_their_number(self, followers, monkeypatch):
+        monkeypatch.setattr(fanout, "CHUNK", 2)
+        author, *readers = make_people(followers + 1)
+        let_follow(readers, [author])
+        children = fanout.spread(author.pk, "deliver", {"posts": []})
+        reached = [reader for child in children for reader in fanout._chunk_readers(child.payload)]
+        expected = sorted(reader.pk for reader in readers)
+        assert reached == [*expected, author.pk] if children else followers < 2
+
+    def test_a_chunk_delivers_to_who_follows_now_and_what_exists_now(self, people, drain_outbox, monkeypatch):
+        monkeypatch.setattr(fanout, "CHUNK", 1)
+        author, gone, stays, _ = people
+        posts = [do_create_post(author=author, text="hello") for _ in range(2)]
+        for reader in (gone, stays):
+            home_timeline(reader=reader)
+        execute("feeds.post", [row for row in store.lease(100) if row.topic == "feeds.post"])
+        do_unfollow(follower=gone, followee=author)
+        do_delete_post(post=posts[0], by=author)
+        OutboxRow.objects.exclude(aggregatetype=fanout.CHUNK_TOPIC).delete()
+        position = listen(gone)[gone]
+        drain_outbox()
+        assert heard(gone, position) == []
+        assert shown(stays) == [posts[1].pk]
+
+    def test_a_second_delivery_changes_no_timeline(self, people, drain_outbox):
+        author, reader, *_ = people
+        home_timeline(reader=reader)
+        post = do_create_post(author=author, text="hello")
+        rows = store.lease(100)
+        for _ in range(2):
+            execute("feeds.post", [row for row in rows if row.topic == "feeds.post"])
+        drain_outbox()
+        assert window(home(reader.pk)) == [post.pk]
+        assert shown(reader) == [post.pk]
+
+
+class TestPull:
+    def test_writes_the_same_however_many_follow(self, people, drain_outbox, valkey):
+        author, *readers = people
+        pull(author)
+        for reader in readers:
+            home_timeline(reader=reader)
+        first = do_create_post(author=author, text="hello")
+        drain_outbox()
+        for reader in readers:
+            assert shown(reader) == [first.pk]
+            assert window(home(reader.pk)) == []
+        second = do_create_post(author=author, text="again")
+        drain_outbox()
+        assert window(author_list(author.pk)) == [second.pk, first.pk]
+        assert [shown(reader) for reader in readers] == [[second.pk, first.pk]] * 3
+
+    def test_tells_the_authors_stream(self, people, drain_outbox):
+        author, reader, *_ = people
+        pull(author)
+        do_create_post(author=author, text="the first")
+        drain_outbox()
+        positions = listen(author, reader)
+        post = do_create_post(author=author, text="hello")
+        drain_outbox()
+        assert heard(reader, positions[reader]) == [("post.new", post.pk)]
+        assert ("post.new", post.pk) in heard(author, positions[author])
+
+    def test_the_first_pulled_post_makes_followers_listen_without_a_gap(self, people, drain_outbox, monkeypatch):
+        """Who is connected while an author crosses the threshold: told of the post, and where to listen from."""
+        monkeypatch.setattr(fanout, "CHUNK", 2)
+        author, reader, *_ = people
+        own_stream = [fanout.user_stream(reader.pk)]
+        position = streams.positions(own_stream)
+        pull(author)
+        first = do_create_post(author=author, text="the first")
+        drain_outbox()
+        second = do_create_post(author=author, text="the second")
+        drain_outbox()
+        events = streams.read(own_stream, position).events
+        assert [event["type"] for event in events] == ["post.new", "resubscribe"]
+        assert events[0]["post"] == first.pk
+        after = streams.read([fanout.author_stream(author.pk)], events[1]["position"])
+        assert [event["post"] for event in after.events][-1] == second.pk
+        assert not after.resync
+
+    def test_crossing_the_threshold_either_way_leaves_old_posts_where_they_are(self, people, drain_outbox):
+        author, reader, *_ = people
+        home_timeline(reader=reader)
+        posts = [do_create_post(author=author, text="pushed")]
+        drain_outbox()
+        pull(author)
+        posts.append(do_create_post(author=author, text="pulled"))
+        drain_outbox()
+        AuthorOverride.objects.all().delete()
+        posts.append(do_create_post(author=author, text="pushed again"))
+        drain_outbox()
+        assert [Post.objects.get(pk=post.pk).mode for post in posts] == ["push", "pull", "push"]
+        assert shown(reader) == [post.pk for post in reversed(posts)]
+
+
+class TestDelete:
+    @pytest.mark.parametrize("mode", ["push", "pull"])
+    def test_takes_the_post_from_pages_and_says_so(self, people, drain_outbox, mode):
+        author, reader, *_ = people
+        AuthorOverride.objects.create(author=author, mode=mode)
+        posts = [do_create_post(author=author, text="hello") for _ in range(2)]
+        drain_outbox()
+        assert shown(reader) == [posts[1].pk, posts[0].pk]
+        positions = listen(author, reader)
+        do_delete_post(post=posts[0], by=author)
+        assert shown(reader) == [posts[1].pk], "reading decides, before anything was handled"
+        drain_outbox()
+        assert heard(reader, positions[reader]) == [("post.deleted", posts[0].pk)]
+        assert ("post.deleted", posts[0].pk) in heard(author, positions[author])
+
+    def test_before_its_fan_out_leaves_nothing(self, people, drain_outbox):
+        author, reader, *_ = people
+        home_timeline(reader=reader)
+        do_delete_post(post=do_create_post(author=author, text="hello"), by=author)
+        drain_outbox()
+        assert window(home(reader.pk)) == []
+        assert shown(reader) == []
+
+    def test_a_late_delivery_cannot_bring_it_back(self, people, drain_outbox):
+        author, reader, *_ = people
+        post = do_create_post(author=author, text="hello")
+        drain_outbox()
+        home_timeline(reader=reader)
+        do_delete_post(post=post, by=author)
+        drain_outbox()
+        timelines.add_posts([home(reader.pk)], [post.pk])
+        assert shown(reader) == []
+
+
+class TestFollow:
+    @pytest.mark.parametrize("mode", ["push", "pull"])
+    def test_counts_in_the_very_next_page(self, people, drain_outbox, mode):
+        author, *_ = people
+        (reader,) = make_people(1, "new")
+        AuthorOverride.objects.create(author=author, mode=mode)
+        post = do_create_post(author=author, text="hello")
+        drain_outbox()
+        assert shown(reader) == []
+        do_follow(follower=reader, followee=author)
+        assert shown(reader) == [post.pk]
+        do_unfollow(follower=reader, followee=author)
+        assert shown(reader) == []
+        do_follow(follower=reader, followee=author)
+        assert shown(reader) == [post.pk]
+
+    def test_what_was_posted_between_unfollowing_and_following_is_there(self, people, drain_outbox):
+        """The same people are followed as before, yet the window lacks what came meanwhile."""
+        author, reader, *_ = people
+        home_timeline(reader=reader)
+        do_unfollow(follower=reader, followee=author)
+        post = do_create_post(author=author, text="hello")
+        drain_outbox()
+        do_follow(follower=reader, followee=author)
+        assert shown(reader) == [post.pk]
+
+    def test_connections_ask_again_which_streams_they_have(self, people, drain_outbox):
+        author, reader, *_ = people
+        position = streams.positions([fanout.user_stream(reader.pk)])
+        do_unfollow(follower=reader, followee=author)
+        drain_outbox()
+        recovery = streams.read([fanout.user_stream(reader.pk)], position)
+        assert [event["type"] for event in recovery.events] == ["resubscribe"]
+
+    def test_edges_written_past_the_application_count_too(self, people, drain_outbox):
+        author, reader, *_ = people
+        post = do_create_post(author=author, text="hello")
+        drain_outbox()
+        Follow.objects.filter(follower=reader).delete()
+        assert shown(reader) == []
+        Follow.objects.create(follower=reader, followee=author)
+        assert shown(reader) == [post.pk]
