@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from kombu import Queue
+
 from recsys.services.logging import configure_logging
 from recsys.settings.environment import Environment
 
@@ -146,6 +148,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_IGNORE_RESULT = True
+# Chunks of large authors' fan-outs wait in a queue of their own: workers take from the queues in turn.
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("fanout")]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 4
