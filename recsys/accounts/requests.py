@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
@@ -53,5 +53,6 @@ def next_address(request: HttpRequest, default: str = "home") -> str:
 
 def keyset(request: HttpRequest, name: str = "before") -> int | None:
     """The cursor of a page, or None where it is missing or nonsense: then the first page is what helps."""
-    raw: Any = request.GET.get(name, "")
-    return int(raw) if raw.isascii() and raw.isdigit() and 0 < int(raw[:20]) < 2**63 else None
+    raw = request.GET.get(name, "")
+    fits = len(raw) <= 19 and raw.isascii() and raw.isdigit() and 0 < int(raw) < 2**63
+    return int(raw) if fits else None
