@@ -1,0 +1,1 @@
+"""Benchmarks: `manage.py bench NAME`. docs/performance.md says what each measures and holds the latest figures."""

@@ -1,0 +1,6 @@
+"""The development settings and the toy app: for the benches and the processes that they start."""
+
+from recsys.settings.dev import *  # noqa: F403
+from recsys.settings.dev import INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "recsys.bench.toy"]
