@@ -24,6 +24,7 @@ Edge = tuple[int, str, str]
 _SEPARATOR = re.compile(r"[\s,;]+")
 _COMMENT = ("#", "%", "//")
 _STAGE = """
+DROP TABLE IF EXISTS pg_temp.import_follow;
 CREATE TEMPORARY TABLE import_follow (line bigint, follower text, followee text) ON COMMIT DROP
 """
 _NEW_PEOPLE = """

@@ -21,6 +21,7 @@ COLUMNS = Columns(("user", "item", "kind", "occurred_at"), ("value", "region"))
 Staged = tuple[int, str, str, str, float | None, datetime, str | None]
 
 _STAGE = """
+DROP TABLE IF EXISTS pg_temp.import_interaction, pg_temp.import_resolved;
 CREATE TEMPORARY TABLE import_interaction (
     line bigint, user_name text, item_name text, kind text, value float8, occurred_at timestamptz, region text
 ) ON COMMIT DROP

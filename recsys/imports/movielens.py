@@ -33,7 +33,11 @@ RATINGS = Columns(("userId", "movieId", "rating", "timestamp"))
 NO_GENRE = "(no genres listed)"
 
 _YEAR = re.compile(r"\s*\((\d{4})(?:[-–]\d{0,4})?\)\s*$")
-_ARTICLE = re.compile(r"(.+), (The|A|An|Les|La|Le|L'|Der|Die|Das|El|Los|Las|Il|Lo)((?: \(.*)?)$")
+_ARTICLES = (
+    "The", "A", "An", "Le", "La", "Les", "L'", "Un", "Une", "Der", "Die", "Das", "Ein", "Eine", "El", "Los", "Las",
+    "Il", "Lo", "I", "Gli", "O", "Os", "As", "De", "Det", "Den",
+)  # fmt: skip
+_ARTICLE = re.compile(rf"(?P<name>[^()]+), (?P<article>{'|'.join(_ARTICLES)})(?= ?[()]|$)")
 _RATERS = """
 SELECT min(line), user_name FROM import_interaction s
 WHERE NOT EXISTS (SELECT 1 FROM accounts_user u WHERE u.external_id = s.user_name)
@@ -62,10 +66,13 @@ def split_title(title: str) -> tuple[str, int | None]:
     """("The American President", 1995) from "American President, The (1995)"; None where there is no year."""
     year = _YEAR.search(title)
     name = title[: year.start()] if year else title.strip()
-    if turned := _ARTICLE.match(name):
-        space = "" if turned[2].endswith("'") else " "
-        name = f"{turned[2]}{space}{turned[1]}{turned[3]}"
-    return name, int(year[1]) if year else None
+    return _ARTICLE.sub(_turn, name), int(year[1]) if year else None
+
+
+def _turn(found: re.Match[str]) -> str:
+    """ "The Chamber" for "Chamber, The"."""
+    space = "" if found["article"].endswith("'") else " "
+    return f"{found['article']}{space}{found['name']}"
 
 
 def _files(path: Path) -> dict[str, Path]:
