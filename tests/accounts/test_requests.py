@@ -20,7 +20,7 @@ def request_by(
 ) -> HttpRequest:
     headers = {"HX-Request": "true"} if htmx else {}
     request: HttpRequest = getattr(RequestFactory(), method)(path, data, headers=headers)
-    request.user = user  # type: ignore[assignment]
+    request.user = user
     request.htmx = HtmxDetails(request)  # type: ignore[attr-defined]
     return request
 
