@@ -15,6 +15,7 @@ import pytest
 import redis
 from django.conf import settings
 from django.db.backends.postgresql.operations import DatabaseOperations
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from recsys.services.embedded import EmbeddedServices
 from recsys.services.valkey import DATABASES
@@ -36,6 +37,31 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     services.start()
     config.add_cleanup(lambda: shutil.rmtree(directory, ignore_errors=True))
     config.add_cleanup(services.stop)  # the last added is called first
+
+
+class ByFile(LoadScopeScheduling):
+    """Gives whole files to workers, so that what a file shares is made once.
+
+    All files that run the whole site or a browser go to one worker: several at a time would only slow one another down.
+    (xdist's own groups have no effect with this version of pytest, which keeps the ids of tests elsewhere.)
+    """
+
+    SITES = (
+        "tests/flows/",
+        "tests/faults/",
+        "tests/services/test_up.py",
+        "tests/web/test_browser.py",
+        "tests/partners/test_docs.py",
+    )
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "sites" if file.startswith(self.SITES) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    return ByFile(config, log)
 
 
 def _remove_abandoned(parent: Path) -> None:

@@ -19,8 +19,6 @@ from websockets.typing import Origin
 
 from tests.site import ROOT, Site, free_port, wait_for
 
-pytestmark = pytest.mark.xdist_group("up")
-
 
 def make_site(directory: Path) -> Site:
     """An empty site: what is looked at here needs no data."""
@@ -139,19 +137,15 @@ def test_an_interrupt_while_it_starts_leaves_nothing(open_directory: Callable[[]
 
 
 @pytest.mark.fault
-def test_nothing_outlives_a_killed_supervisor(site: Site) -> None:
-    """The last one, as it takes the site that all others share."""
+def test_nothing_outlives_a_killed_supervisor_and_the_next_start_is_clean(site: Site) -> None:
+    """The last one, as it ends the site that all others share."""
     assert site.process is not None
     assert len(site.pids()) >= 9
     site.process.kill()
     site.process.wait()
-    wait_for(lambda: not site.pids(), timeout=10, what="everything has ended")
+    wait_for(lambda: not site.pids(), timeout=20, what="everything has ended")
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", site.port)) != 0
-
-
-@pytest.mark.fault
-def test_a_start_after_a_kill_finds_its_data_and_stops_clean(site: Site) -> None:
     site.start()
     assert site.stop() == 0
     site.process = None
