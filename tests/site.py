@@ -66,7 +66,10 @@ class Site:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
             )
-        wait_for(self.is_ready, timeout=START_TIMEOUT, interval=0.2, what=f"the site is ready; its log:\n{self.tail()}")
+        try:
+            wait_for(self.is_ready, timeout=START_TIMEOUT, interval=0.2, what="the site is ready")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; its log:\n{self.tail()}") from error
 
     def is_ready(self) -> bool:
         assert self.process is not None
