@@ -115,7 +115,7 @@ def _wait_until_empty() -> None:
 @contextmanager
 def _toy_table() -> Iterator[None]:
     try:
-        model: Any = apps.get_model("bench_toy", model_name="ToyPost")
+        model: Any = apps.get_app_config("bench_toy").get_model("ToyPost")
     except LookupError as error:
         raise ImproperlyConfigured(
             "This bench needs DJANGO_SETTINGS_MODULE=recsys.bench.settings when it runs with --here."

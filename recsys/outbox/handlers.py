@@ -15,25 +15,26 @@ what it writes to PostgreSQL happens exactly once. Such a handler must do nothin
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import redis
 import structlog
 from celery import Task, shared_task
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from prometheus_client import Counter, Histogram
 
+from realtime.valkey import get_client
 from recsys.outbox import store
 from recsys.outbox.correlation import bound_to
 from recsys.outbox.rows import Child, Row
 
-__all__ = ["Child", "Handler", "Row", "execute", "handler", "registered"]
+__all__ = ["Child", "Handler", "Row", "all_registered", "execute", "handler", "registered"]
 
 Function = Callable[[Sequence[Row]], Iterable[Child] | None]
-# A service was away or a deadlock was broken: not the row's fault, so no step towards parking it.
-NOT_THE_ROWS_FAULT = (redis.ConnectionError, redis.TimeoutError, OperationalError, InterfaceError)
+# What a service that is away raises; but so does a row that asks too much of one that is there (a timeout, say).
+MAY_BE_OUTAGES = (redis.TimeoutError, OperationalError, InterfaceError)
 
 HANDLED = Counter("tributary_outbox_handled_rows", "Rows that handlers ended with, by outcome.", ["topic", "outcome"])
 SECONDS = Histogram("tributary_outbox_handler_seconds", "Time a handler took for its batch.", ["topic"])
@@ -64,7 +65,8 @@ def handler(
         if topic in _handlers and _handlers[topic].function.__qualname__ != function.__qualname__:
             raise ValueError(f"The topic {topic!r} has a handler already: {_handlers[topic].function.__qualname__}.")
 
-        @shared_task(name=f"outbox.{topic}")
+        # Acknowledged at once: a message that is lost with its worker is no loss, the row's lease brings it again.
+        @shared_task(name=f"outbox.{topic}", acks_late=False)
         def task(messages: list[list[Any]]) -> None:
             execute(topic, [Row.from_message(topic, message) for message in messages])
 
@@ -77,6 +79,11 @@ def handler(
 def registered(topic: str) -> Handler | None:
     """The handler of `topic`, if there is one."""
     return _handlers.get(topic)
+
+
+def all_registered() -> Mapping[str, Handler]:
+    """The handlers by topic."""
+    return _handlers
 
 
 def execute(topic: str, rows: Sequence[Row]) -> list[tuple[Row, Exception]]:
@@ -93,7 +100,7 @@ def execute(topic: str, rows: Sequence[Row]) -> list[tuple[Row, Exception]]:
         logger.info("outbox_handled", topic=topic, rows=len(rows) - len(failed), ms=round(seconds * 1000, 1))
         for row, error in failed:
             logger.error("outbox_row_failed", topic=topic, row=row.id, key=row.key, error=repr(error), exc_info=error)
-            store.fail(row, error, counts=not isinstance(error, NOT_THE_ROWS_FAULT))
+            store.fail(row, error, counts=not isinstance(error, Outage))
     HANDLED.labels(topic, "failed").inc(len(failed))
     HANDLED.labels(topic, "done").inc(len(rows) - len(failed))
     return failed
@@ -104,13 +111,32 @@ def _execute(entry: Handler, rows: Sequence[Row]) -> list[tuple[Row, Exception]]
         return []
     try:
         _run(entry, rows)
-    except NOT_THE_ROWS_FAULT as error:
-        return [(row, error) for row in rows]
     except Exception as error:
+        if _is_outage(error):
+            outage = Outage(f"{type(error).__name__}: {error}")
+            return [(row, outage) for row in rows]
         if len(rows) == 1:
             return [(rows[0], error)]
         return [failure for row in rows for failure in _execute(entry, [row])]
     return []
+
+
+class Outage(Exception):
+    """A service was away: not the rows' fault, and no step towards parking them."""
+
+
+def _is_outage(error: Exception) -> bool:
+    if isinstance(error, redis.ConnectionError):
+        return True
+    if not isinstance(error, MAY_BE_OUTAGES):
+        return False
+    try:
+        get_client().ping()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (redis.RedisError, DatabaseError, InterfaceError):
+        return True
+    return False
 
 
 def _run(entry: Handler, rows: Sequence[Row]) -> None:

@@ -35,7 +35,11 @@ class OutboxRow(models.Model):
         db_table = "outbox"
         verbose_name = "outbox row"
         indexes = [
-            models.Index(fields=["leased_until"], condition=models.Q(parked_at__isnull=True), name="outbox_due"),
+            models.Index(
+                fields=["aggregatetype", "leased_until"],
+                condition=models.Q(parked_at__isnull=True),
+                name="outbox_due_by_topic",
+            ),
             models.Index(fields=["parked_at"], condition=models.Q(parked_at__isnull=False), name="outbox_parked"),
         ]
 

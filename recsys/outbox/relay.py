@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import redis
 import structlog
 from celery import current_app
 from django.db import DatabaseError, InterfaceError, connection
-from kombu.connection import Connection
 from kombu.exceptions import OperationalError as BrokerError
 
 from realtime.valkey import make_blocking_client
 from recsys.outbox import store
-from recsys.outbox.handlers import Handler, registered
+from recsys.outbox.handlers import Handler, all_registered, registered
 from recsys.outbox.keys import WAKE
 from recsys.outbox.rows import Row
 
 __all__ = ["dispatch", "lease", "run"]
 
-BATCH = 2000  # rows leased at once
+BATCH = 2000  # rows of one topic leased at once
 SWEEP = 0.5  # seconds between looks where nobody nudges
-LONGEST_PAUSE = 10.0  # seconds between attempts while PostgreSQL or the broker is away
-MAX_WAITING = 100  # messages in a queue beyond which the workers are behind, and more would only pile up
+BREATH = 0.02  # seconds between looks at queues that are full
+LONGEST_PAUSE = 5.0  # seconds between attempts while PostgreSQL or the broker is away
+MAX_WAITING = 32  # messages in a queue that no worker has taken yet
+SUSPECT = 2  # executions that have begun and not ended well, from which on a row is sent alone
 
 logger = structlog.get_logger(__name__)
 lease = store.lease
@@ -41,8 +42,10 @@ def run(stop: threading.Event) -> None:
     with _Bell() as bell:
         while not stop.is_set():
             try:
-                if not relay_once():
-                    bell.wait(stop)
+                rooms = _rooms()
+                if not _relay(rooms):
+                    # A nudge does not tell when workers have caught up.
+                    stop.wait(BREATH) if 0 in rooms.values() else bell.wait(stop)
                 pause = SWEEP
             except (DatabaseError, InterfaceError, BrokerError, redis.RedisError, OSError) as error:
                 logger.warning("relay_waits", error=repr(error), seconds=pause)
@@ -52,10 +55,12 @@ def run(stop: threading.Event) -> None:
 
 
 def relay_once() -> int:
-    """Lease what is due, up to BATCH rows, and send it; return how many rows that were."""
-    if _is_behind():
-        return 0
-    rows = lease(BATCH)
+    """Lease and send what is due and has room in its queue, up to BATCH rows a topic; return how many that were."""
+    return _relay(_rooms())
+
+
+def _relay(rooms: Mapping[str, int]) -> int:
+    rows = lease(BATCH, rooms)
     dispatch(rows)
     return len(rows)
 
@@ -92,22 +97,26 @@ def _batches(rows: Sequence[Row]) -> Iterator[tuple[Handler, list[Row]]]:
             store.park([row.id for row in members], reason)
             logger.error("outbox_topic_unknown", topic=topic, rows=len(members))
             continue
-        iterator = iter(members)
-        while batch := list(islice(iterator, entry.batch)):
+        # A row that came back more than once may be the one that ends its worker: it goes alone, so that it takes no
+        # others with it each time.
+        fresh = iter(row for row in members if row.attempts < SUSPECT)
+        while batch := list(islice(fresh, entry.batch)):
             yield entry, batch
+        yield from ((entry, [row]) for row in members if row.attempts >= SUSPECT)
 
 
-def _is_behind() -> bool:
-    """Whether a queue holds more messages than workers take within a moment: then rows are safer where they are."""
+def _rooms() -> dict[str, int]:
+    """For each topic, how many rows its queue has room for: more would only pile up, and outlive their leases there."""
     with current_app.connection_or_acquire() as broker:
-        return any(_waiting(broker, name) > MAX_WAITING for name in current_app.amqp.queues)
-
-
-def _waiting(broker: Connection, queue: str) -> int:
-    try:
-        return int(broker.default_channel.queue_declare(queue, passive=True).message_count)
-    except broker.channel_errors:
-        return 0  # no worker has ever made it
+        channel = broker.default_channel
+        waiting = {
+            name: int(queue.bind(channel).queue_declare().message_count)
+            for name, queue in current_app.amqp.queues.items()
+        }
+    return {
+        topic: max(0, MAX_WAITING - waiting.get(entry.queue, 0)) * entry.batch
+        for topic, entry in all_registered().items()
+    }
 
 
 class _Bell:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from django.db import connection
 
-_LAG = """
-    SELECT coalesce(extract(epoch FROM statement_timestamp() - min(leased_until)), 0)
-    FROM outbox WHERE parked_at IS NULL AND leased_until <= statement_timestamp()
-"""
+from recsys.outbox.store import TOPICS
+
+_LAG = f"""
+    WITH RECURSIVE {TOPICS}
+    SELECT coalesce(extract(epoch FROM statement_timestamp() - min(oldest.leased_until)), 0)
+    FROM topics CROSS JOIN LATERAL (
+        SELECT leased_until FROM outbox
+        WHERE aggregatetype = topics.topic AND parked_at IS NULL AND leased_until <= statement_timestamp()
+        ORDER BY leased_until LIMIT 1
+    ) oldest
+"""  # noqa: S608
 _BACKLOG = """
     SELECT aggregatetype,
            CASE WHEN parked_at IS NOT NULL THEN 'parked'

@@ -1,21 +1,25 @@
 """The commit nudge: a captured change committed through Django wakes a relay. A hint; the sweep is the truth.
 
-It hangs on every connection as an execute wrapper, so that no code has to think of it. COPY and other programs' changes
-pass it by and wait for the sweep (`relay.SWEEP`).
+It hangs on every connection, as an execute wrapper and on the cursor's COPY, so that no code has to think of it. Other
+programs' changes pass it by and wait for the sweep (`relay.SWEEP`).
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import redis
 from django.apps import apps
 from django.conf import settings
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg import Copy, Cursor
+from psycopg.sql import Composable
 
 from realtime.valkey import make_client
 from recsys.outbox.keys import WAKE
@@ -50,11 +54,19 @@ def _client(url: str) -> redis.Redis:
 def nudge_after_writes(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
     """Execute wrapper: after a write to a captured table, nudge once when the transaction commits."""
     result = execute(sql, params, many, context)
-    if isinstance(sql, str) and _writes(sql):
-        connection: BaseDatabaseWrapper = context["connection"]
-        if not any(hook is nudge for _, hook, *_ in connection.run_on_commit):
-            connection.on_commit(nudge, robust=True)
+    _nudge_if_captured(context["connection"], sql)
     return result
+
+
+def _nudge_if_captured(connection: BaseDatabaseWrapper, statement: Any) -> None:
+    if _writes(_text(statement)) and not any(hook is nudge for _, hook, *_ in connection.run_on_commit):
+        connection.on_commit(nudge, robust=True)
+
+
+def _text(statement: Any) -> str:
+    if isinstance(statement, str):
+        return statement
+    return statement.as_string(None) if isinstance(statement, Composable) else bytes(statement).decode()
 
 
 def _writes(sql: str) -> bool:
@@ -72,7 +84,8 @@ def _captured() -> re.Pattern[str]:
     }
     names = "|".join(sorted(map(re.escape, tables | {"events_interaction"})))
     return re.compile(
-        rf'\b(?:(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO)\s+"?(?:{names})"?|INSERT\s+INTO\s+"?outbox"?)\b',
+        r"\b(?:(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO|COPY)\s+(?:ONLY\s+)?"
+        rf'(?:"?public"?\.)?"?(?:{names})"?|INSERT\s+INTO\s+"?outbox"?)\b',
         re.IGNORECASE,
     )
 
@@ -81,3 +94,20 @@ def nudge_on_commit(*, connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Receiver of `connection_created`."""
     if nudge_after_writes not in connection.execute_wrappers:
         connection.execute_wrappers.append(nudge_after_writes)
+    # A connection from a pool has been here before.
+    raw = connection.connection
+    if not issubclass(raw.cursor_factory, _NudgesAfterCopy):
+        attributes = {"alias": connection.alias}
+        raw.cursor_factory = type("NudgingCursor", (_NudgesAfterCopy, raw.cursor_factory), attributes)
+
+
+class _NudgesAfterCopy(Cursor[Any]):
+    """Part of a connection's cursor class: COPY does not pass through Django, nor its execute wrappers."""
+
+    alias: str
+
+    @contextmanager
+    def copy(self, statement: Any, *args: Any, **options: Any) -> Iterator[Copy]:
+        with super().copy(statement, *args, **options) as copy:
+            yield copy
+        _nudge_if_captured(connections[self.alias], statement)

@@ -95,6 +95,36 @@ def test_a_row_that_keeps_failing_is_parked_and_an_outage_does_not_count(topics)
 
 
 @pytest.mark.django_db
+def test_a_timeout_is_the_rows_fault_where_the_services_answer(topics):
+    done = []
+
+    @handler("t.slow")
+    def slow(rows):
+        if any(row.key == "slow" for row in rows):
+            raise redis.TimeoutError("Timeout reading from socket")
+        done.extend(row.key for row in rows)
+
+    add("t.slow", "1", "slow", "2")
+    failed = execute("t.slow", lease(10))
+    assert [(row.key, type(error)) for row, error in failed] == [("slow", redis.TimeoutError)]
+    assert sorted(done) == ["1", "2"]
+
+
+@pytest.mark.django_db
+def test_a_timeout_is_an_outage_where_the_services_do_not_answer(topics, settings):
+    settings.REDIS_URL = "unix:///nowhere/valkey.sock"
+
+    @handler("t.outage")
+    def outage(rows):
+        raise redis.TimeoutError("Timeout reading from socket")
+
+    add("t.outage", "1", "2")
+    failed = execute("t.outage", lease(10))
+    assert [type(error) for _, error in failed] == [handlers.Outage] * 2
+    assert set(OutboxRow.objects.values_list("attempts", "parked_at")) == {(1, None)}
+
+
+@pytest.mark.django_db
 def test_a_row_whose_handler_never_ends_is_parked(topics):
     """As where each execution is killed: no handler gets to say that it failed."""
     handler("t.killer")(lambda rows: None)

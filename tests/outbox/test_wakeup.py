@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import redis
 from django.db import connection, transaction
+from psycopg import sql
 
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
@@ -32,16 +33,33 @@ def test_a_commit_of_a_captured_change_nudges_once(valkey):
 
 
 @pytest.mark.parametrize(
-    "sql",
+    "statement",
     [
         "UPDATE catalog_item SET title = 'x'",
         "with gone as (delete from catalog_item returning id) select * from gone",
         "INSERT INTO outbox (aggregatetype, aggregateid, type, payload) VALUES ('a', '1', 'x', '{}')",
     ],
 )
-def test_raw_sql_nudges_too(valkey, sql):
+def test_raw_sql_nudges_too(valkey, statement):
     with connection.cursor() as cursor:
-        cursor.execute(sql)
+        cursor.execute(statement)
+    assert rung(valkey)
+
+
+def test_copy_nudges_too(valkey):
+    with connection.cursor() as cursor, cursor.copy("COPY accounts_user (username) FROM STDIN"):
+        pass
+    assert not rung(valkey), "not a captured table"
+    with transaction.atomic(), connection.cursor() as cursor:
+        with cursor.copy("COPY catalog_item (title) FROM STDIN"):
+            pass
+        assert not rung(valkey), "not before the commit"
+    assert rung(valkey)
+
+
+def test_composed_sql_nudges_too(valkey):
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("UPDATE {} SET title = 'x'").format(sql.Identifier("catalog_item")))
     assert rung(valkey)
 
 
