@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -76,16 +77,16 @@ def test_the_broker_is_where_the_caches_are_unless_it_is_named(
 def test_a_wrong_value_is_refused(variables: pytest.MonkeyPatch, name: str, value: str, advice: str) -> None:
     variables.setenv(name, value)
     env = Environment()
-    read = {
+    readers: dict[str, Callable[[], object]] = {
         "DATABASE_URL": env.database,
         "REDIS_URL": env.redis_url,
         "CELERY_BROKER_URL": env.broker_url,
         "CSRF_TRUSTED_ORIGINS": lambda: env.origins("CSRF_TRUSTED_ORIGINS"),
         "WEB_THREADS": lambda: env.number("WEB_THREADS", 8, minimum=1),
         "FLAG": lambda: env.flag("FLAG", default=True),
-    }[name]
+    }
     with pytest.raises(ImproperlyConfigured) as caught:
-        read()
+        readers[name]()
     assert name in str(caught.value)
     assert advice in str(caught.value)
 
