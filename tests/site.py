@@ -15,6 +15,8 @@ from typing import Any
 
 import httpx
 
+from recsys.services.paths import ServicePaths
+
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT = 180.0  # seconds: a busy machine, a first start with migrations, demo data and training
 STOP_TIMEOUT = 40.0
@@ -42,6 +44,7 @@ class Site:
 
     def __init__(self, directory: Path, *, users: int, items: int, interactions: int) -> None:
         self.directory = directory
+        self.run_dir = ServicePaths(directory).run_dir
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.size = ["--users", str(users), "--items", str(items), "--interactions", str(interactions)]
@@ -104,7 +107,8 @@ class Site:
                 continue
             try:
                 command = (entry / "cmdline").read_bytes()
-                mine = str(self.directory).encode() in command + (entry / "environ").read_bytes()
+                about = command + (entry / "environ").read_bytes()
+                mine = any(str(place).encode() in about for place in (self.directory, self.run_dir))
                 zombie = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
             except (OSError, IndexError):
                 continue  # it ended while we looked

@@ -86,7 +86,7 @@ def _valkey() -> str:
 
 
 def _broker() -> str:
-    with Connection(  # type: ignore[no-untyped-call]
+    with Connection(
         settings.CELERY_BROKER_URL, connect_timeout=PATIENCE, transport_options={"socket_connect_timeout": PATIENCE}
     ) as broker:
         broker.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=PATIENCE)

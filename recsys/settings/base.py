@@ -1,12 +1,16 @@
 """Settings that hold everywhere. What differs by place comes from the environment (environment.py, docs/running.md)."""
 
+import os
 from pathlib import Path
 from typing import Any
 
-from kombu import Queue
+from kombu.entity import Queue
 
 from recsys.services.logging import configure_logging
 from recsys.settings.environment import Environment
+
+# Serving solves small systems: more threads would only spin beside one another. Before anything imports numpy.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = Environment()

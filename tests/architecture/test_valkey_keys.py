@@ -149,7 +149,9 @@ def size(key: str, db: redis.Redis) -> int:
         b"stream": db.xlen,
         b"none": lambda _: 0,
     }
-    return int(measure[db.type(key)](key))
+    kind = db.type(key)
+    assert isinstance(kind, bytes)
+    return int(measure[kind](key))
 
 
 def drive_pages(client: Client) -> None:

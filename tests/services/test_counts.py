@@ -37,7 +37,7 @@ def run_processes(count: int) -> None:
 def read(directory: Path) -> dict[str, float]:
     with settled(directory):
         registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        multiprocess.MultiProcessCollector(registry)
         return {
             sample.name + sample.labels.get("le", ""): sample.value
             for metric in registry.collect()

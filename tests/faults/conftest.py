@@ -1,0 +1,30 @@
+"""A site whose processes the tests kill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.site import Site
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.fault)
+            item.add_marker(pytest.mark.xdist_group("faults"))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One site for all of them: a fault that leaves something behind shows in the next test."""
+    running = Site(tmp_path_factory.mktemp("faults") / "data", users=30, items=40, interactions=500)
+    try:
+        running.start()
+        yield running
+    finally:
+        if running.process is not None:
+            assert running.stop() == 0

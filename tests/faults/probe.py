@@ -1,0 +1,103 @@
+"""What the fault tests do inside of a site, run by `Site.run`. The last line printed is JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import django
+
+django.setup()
+
+from feeds import timelines  # noqa: E402
+from feeds.actions import do_create_post  # noqa: E402
+from feeds.models import FanoutPolicy, Follow, Post  # noqa: E402
+from feeds.selectors import home_timeline, timeline_sql  # noqa: E402
+from recsys.accounts.models import User  # noqa: E402
+from recsys.outbox.models import OutboxRow  # noqa: E402
+from recsys.outbox.selectors import backlog  # noqa: E402
+
+
+def seed(author: str, readers: str) -> int:
+    """Make an author with this many active followers, whose timelines are warm; posts are pushed to them."""
+    count = int(readers)
+    FanoutPolicy.objects.update_or_create(pk=1, defaults={"celebrity_threshold": 10**6, "lower_bound": 10**6})
+    writer = User.objects.create(username=author)
+    people = User.objects.bulk_create([User(username=f"{author}-{n}") for n in range(count)], batch_size=5000)
+    Follow.objects.bulk_create([Follow(follower=person, followee=writer) for person in people], batch_size=5000)
+    for person in people:
+        home_timeline(reader=person, limit=1)
+    return len(people)
+
+
+def post(author: str, count: str = "1") -> list[int]:
+    """Write posts; return their ids."""
+    writer = User.objects.get(username=author)
+    return [do_create_post(author=writer, text=f"Post {n} of {author}").pk for n in range(int(count))]
+
+
+def pending() -> dict[str, int]:
+    """How many outbox rows wait, and how many are parked."""
+    parked = sum(states.get("parked", 0) for states in backlog().values())
+    return {"pending": OutboxRow.objects.filter(parked_at__isnull=True).count(), "parked": parked}
+
+
+def delivered(author: str) -> int:
+    """How many of the author's followers have the newest post in their window."""
+    newest = Post.objects.filter(author__username=author).order_by("-pk").values_list("pk", flat=True).first()
+    keys = [timelines.home(reader) for reader in _readers(author)]
+    found = timelines.read_windows(keys, before=None, limit=1)
+    return sum(window.posts[:1] == [newest] for window in found.values())
+
+
+def compare(author: str, sample: str) -> dict[str, Any]:
+    """Hold what the author's followers see against SQL: every warm window, and a sample of them page by page.
+
+    `wrong` are the readers for whom it differs; each post must be there once.
+    """
+    readers = _readers(author)
+    truth = [post.pk for post in timeline_sql(reader=User.objects.get(pk=readers[0]))]
+    windows = timelines.read_windows([timelines.home(reader) for reader in readers], before=None, limit=1000)
+    wrong = {key.owner for key, window in windows.items() if window.posts != truth}
+    step = max(1, len(readers) // int(sample))
+    for reader in User.objects.filter(pk__in=readers[::step]):
+        expected = list(timeline_sql(reader=reader).values_list("pk", flat=True))
+        if _all_pages(reader) != expected or expected != truth:
+            wrong.add(reader.pk)
+    return {"readers": len(readers), "warm": len(windows), "posts": len(truth), "wrong": sorted(wrong)[:10]}
+
+
+def compare_all(author: str) -> dict[str, Any]:
+    """The same for followers who follow others too: each reader's pages against that reader's own SQL."""
+    readers = User.objects.filter(pk__in=_readers(author))
+    wrong = [
+        reader.pk
+        for reader in readers
+        if _all_pages(reader) != list(timeline_sql(reader=reader).values_list("pk", flat=True))
+    ]
+    return {"readers": len(readers), "wrong": wrong[:10]}
+
+
+def texts(author: str, beginning: str) -> list[str]:
+    """The texts of an author's posts that begin so."""
+    return list(Post.objects.filter(author__username=author, text__startswith=beginning).values_list("text", flat=True))
+
+
+def _readers(author: str) -> list[int]:
+    return list(Follow.objects.filter(followee__username=author).order_by("pk").values_list("follower", flat=True))
+
+
+def _all_pages(reader: User) -> list[int]:
+    seen: list[int] = []
+    before = None
+    while True:
+        page = home_timeline(reader=reader, before=before, limit=7)
+        seen += [post.pk for post in page.posts]
+        if page.next_before is None:
+            return seen
+        before = page.next_before
+
+
+if __name__ == "__main__":
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))  # noqa: T201

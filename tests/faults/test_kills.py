@@ -1,0 +1,102 @@
+"""Kill real processes while posts are on their way. Afterwards no acknowledged post is missing, and what every active
+follower sees equals what SQL computes, each post once.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+
+import httpx
+
+from recsys.demo.logins import DEMO_PASSWORD
+from tests.site import Site, wait_for
+
+PROBE = Path(__file__).parent / "probe.py"
+
+
+def settle(site: Site) -> None:
+    """Wait until every change has been handled; a killed worker's rows wait for the end of their lease."""
+    wait_for(site.is_ready, timeout=60, what="the site is ready again")
+    wait_for(
+        lambda: site.run(PROBE, "pending")["pending"] == 0, timeout=150, interval=1, what="the outbox is empty again"
+    )
+    assert site.run(PROBE, "pending")["parked"] == 0
+
+
+def assert_equals_sql(site: Site, author: str, *, posts: int, readers: int, sample: int = 100) -> None:
+    found = site.run(PROBE, "compare", author, str(sample))
+    assert found["wrong"] == []
+    assert (found["readers"], found["posts"]) == (readers, posts)
+
+
+def test_worker_killed_in_the_middle_of_a_fan_out_to_10_000(site):
+    assert site.run(PROBE, "seed", "loud", "10000") == 10_000
+    site.run(PROBE, "post", "loud")
+    reached = wait_for(lambda: site.run(PROBE, "delivered", "loud"), interval=0, what="the fan-out has begun")
+    # The pool's processes too: each may be in the middle of a chunk.
+    site.kill("manage.py", "worker")
+    halfway = site.run(PROBE, "delivered", "loud")
+    settle(site)
+    assert reached <= halfway <= site.run(PROBE, "delivered", "loud") == 10_000
+    assert_equals_sql(site, "loud", posts=1, readers=10_000)
+
+
+def test_relay_killed_between_sending_and_finishing(site):
+    site.run(PROBE, "seed", "chatty", "300")
+    for _ in range(5):
+        site.run(PROBE, "post", "chatty", "20")
+        site.kill("manage.py", "relay")
+        wait_for(lambda: site.pids("manage.py", "relay"), what="the relay runs again")
+    settle(site)
+    assert_equals_sql(site, "chatty", posts=100, readers=300)
+
+
+def test_valkey_killed_and_its_memory_lost(site):
+    site.run(PROBE, "seed", "steady", "300")
+    site.run(PROBE, "post", "steady", "10")
+    settle(site)
+    site.kill("valkey-server")
+    during = site.run(PROBE, "post", "steady", "10")
+    assert len(during) == 10, "posting needs no Valkey"
+    settle(site)
+    assert_equals_sql(site, "steady", posts=20, readers=300)
+
+
+def test_postgresql_killed_during_posting(site):
+    """Posts are written through the pages; each one that was acknowledged is there afterwards, once."""
+    client = httpx.Client(base_url=site.url, timeout=30)
+    page = client.get("/accounts/login/").text
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page).group(1)
+    credentials = {"login": "ben", "password": DEMO_PASSWORD, "csrfmiddlewaretoken": token}
+    assert client.post("/accounts/login/", data=credentials, headers={"Referer": site.url}).status_code == 302
+    acknowledged, refused, stop = [], [], threading.Event()
+
+    def write() -> None:
+        n = 0
+        while not stop.is_set():
+            n += 1
+            text = f"Through the crash, number {n}."
+            form = {"text": text, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
+            answer = client.post("/posts/", data=form, headers={"Referer": site.url})
+            (acknowledged if answer.status_code == 302 else refused).append(text)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        wait_for(lambda: len(acknowledged) >= 20, what="posts are accepted")
+        site.kill("postgres", "-D")
+        before = len(acknowledged)
+        wait_for(lambda: len(acknowledged) >= before + 20, timeout=60, what="posts are accepted again")
+    finally:
+        stop.set()
+        writer.join(60)
+        client.close()
+    settle(site)
+    stored = site.run(PROBE, "texts", "ben", "Through the crash")
+    assert len(stored) == len(set(stored))
+    assert set(acknowledged) <= set(stored)
+    found = site.run(PROBE, "compare_all", "ben")
+    assert found["wrong"] == []
+    assert found["readers"] > 0
