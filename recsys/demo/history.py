@@ -177,8 +177,7 @@ class History:
         known = np.searchsorted(meetings.person, person, side="right") - starts
         place = starts + (self.rng.random(len(person)) * known).astype(np.int64)
         # Who met nothing at all (everything was forbidden there) sees the most popular item that may be shown there.
-        allowed = self.catalogue.allowed[self.people.region[person]] if len(person) else np.ones((0, 1), dtype=bool)
-        item = np.argmax(allowed * self.catalogue.popularity, axis=1) if len(person) else person
+        item = np.argmax(self.catalogue.allowed * self.catalogue.popularity, axis=1)[self.people.region[person]]
         since = np.maximum(self.catalogue.published[item], self.now - HISTORY_DAYS * 86_400)
         if len(meetings.person):
             place = np.minimum(place, len(meetings.person) - 1)
