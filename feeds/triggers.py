@@ -22,7 +22,7 @@ def count_followers() -> list[pgtrigger.Trigger]:
                 SELECT followee_id, count(*), false FROM new_rows GROUP BY followee_id ORDER BY followee_id
                 ON CONFLICT (author_id) DO UPDATE SET follower_count = feeds_authorstats.follower_count + excluded.follower_count;
                 RETURN NULL;
-            """,
+            """,  # noqa: E501
         ),
         pgtrigger.Trigger(
             name="count_followers_delete",
@@ -39,7 +39,7 @@ def count_followers() -> list[pgtrigger.Trigger]:
                 UPDATE feeds_authorstats s SET follower_count = s.follower_count - gone.n
                 FROM gone JOIN locked ON locked.author_id = gone.followee_id WHERE s.author_id = gone.followee_id;
                 RETURN NULL;
-            """,
+            """,  # noqa: E501
         ),
     ]
 
