@@ -5,11 +5,11 @@ Minimises, over user factors X (n_users, d) and item factors Y (n_items, d),
     sum over observed (u, i) of c_ui (x_u . y_i - 1)^2  +  a * sum over all (u, i) of (x_u . y_i)^2
     + l * ( sum over u of (|c_u| + a |I|)^nu ||x_u||^2  +  the same for items )
 
-with c the confidence weights, a the weight of what was not observed, and the regularisation scaled by frequency: Hu,
-Koren, Volinsky, "Collaborative Filtering for Implicit Feedback Datasets" (ICDM 2008), as revisited by Rendle et al.,
-"Revisiting the Performance of iALS on Item Recommendation Benchmarks" (RecSys 2022). Each half-step solves one linear
-system per row, for all rows at once by conjugate gradients from the last solution (Takács, Pilászy, Tikk, RecSys
-2011).
+with c the confidence weights, a the weight of a pair that was not observed, and the regularisation scaled by
+frequency: Hu, Koren, Volinsky, "Collaborative Filtering for Implicit Feedback Datasets" (ICDM 2008), as revisited by
+Rendle et al., "Revisiting the Performance of iALS on Item Recommendation Benchmarks" (RecSys 2022). Each half-step
+solves one linear system per row, for all rows at once by conjugate gradients from the last solution (Takács, Pilászy,
+Tikk, RecSys 2011).
 """
 
 from __future__ import annotations
@@ -48,11 +48,27 @@ class AlsConfig:
 
 
 @dataclass(frozen=True)
+class ItemSide:
+    """What folding a user in needs to know of all items: the `gram` (d, d) of their factors, how many they are, and the
+    weight a of an `unobserved` pair.
+    """
+
+    gram: Floats
+    n_items: int
+    unobserved: float
+
+
+@dataclass(frozen=True)
 class AlsFactors:
-    """`users` (n_users, d) and `items` (n_items, d), float32; a row without any observation is zero."""
+    """`users` (n_users, d) and `items` (n_items, d), float32; a row without observations is zero. `unobserved` is a."""
 
     users: Floats
     items: Floats
+    unobserved: float
+
+    @property
+    def side(self) -> ItemSide:
+        return ItemSide(gram(self.items), len(self.items), self.unobserved)
 
 
 def fit(
@@ -72,21 +88,24 @@ def fit(
         raise ValueError("Confidence weights must be finite and above 0.")
     by_item = by_user.T.tocsr()
     users = np.zeros((by_user.shape[0], config.dimensions), dtype=np.float32)
+    unobserved = _unobserved_weight(by_user, config)
     scale = config.initial_scale / np.sqrt(config.dimensions)
     items = rng.normal(0, scale, (by_user.shape[1], config.dimensions)).astype(np.float32)
     for epoch in range(config.epochs):
-        users = _half_step(by_user, users, items, config)
-        items = _half_step(by_item, items, users, config)
+        users = _half_step(by_user, users, items, unobserved, config)
+        items = _half_step(by_item, items, users, unobserved, config)
         if progress:
             progress(epoch + 1, config.epochs)
-    return AlsFactors(users=users, items=items)
+    return AlsFactors(users=users, items=items, unobserved=unobserved)
 
 
-def fold_in_many(observed: sp.csr_matrix, items: Floats, config: AlsConfig, cg_steps: int = 12) -> Floats:
+def fold_in_many(
+    observed: sp.csr_matrix, items: Floats, unobserved: float, config: AlsConfig, cg_steps: int = 12
+) -> Floats:
     """The vectors (n_users, d) of many users at once, given `items` (n_items, d); each close to that of `fold_in`."""
     by_user = sp.csr_matrix(observed, dtype=np.float32)
     users = np.zeros((by_user.shape[0], items.shape[1]), dtype=np.float32)
-    return _half_step(by_user, users, items, replace(config, cg_steps=cg_steps))
+    return _half_step(by_user, users, items, unobserved, replace(config, cg_steps=cg_steps))
 
 
 def gram(factors: Floats) -> Floats:
@@ -103,9 +122,7 @@ class FoldedUser:
     carried: Floats
 
 
-def fold_in(
-    history_factors: Floats, weights: Floats, items_gram: Floats, n_items: int, config: AlsConfig
-) -> FoldedUser:
+def fold_in(history_factors: Floats, weights: Floats, side: ItemSide, config: AlsConfig) -> FoldedUser:
     """The vector of a user whose history has `history_factors` (n_history, d) with confidence `weights` (n_history,).
 
     Exactly what a half-step gives (solved directly), so a new user needs no training. The history's order does not
@@ -113,26 +130,33 @@ def fold_in(
     """
     history = np.asarray(history_factors, dtype=np.float64)
     confidence = np.asarray(weights, dtype=np.float64)
-    ridge = _ridge(np.array([confidence.sum()]), n_items, config)[0]
-    system = config.unobserved * items_gram.astype(np.float64) + (history.T * confidence) @ history
+    ridge = _ridge(np.array([confidence.sum()]), side.n_items, side.unobserved, config)[0]
+    system = side.unobserved * side.gram.astype(np.float64) + (history.T * confidence) @ history
     system[np.diag_indices_from(system)] += ridge
     carried = scipy.linalg.solve(system, history.T * confidence, assume_a="pos").T
     return FoldedUser(vector=carried.sum(axis=0).astype(np.float32), carried=carried.astype(np.float32))
 
 
-def _ridge(confidence_sums: NDArray[np.floating], n_other: int, config: AlsConfig) -> NDArray[np.floating]:
-    frequency = confidence_sums + config.unobserved * n_other
+def _unobserved_weight(observed: sp.csr_matrix, config: AlsConfig) -> float:
+    pairs = observed.shape[0] * observed.shape[1]
+    return config.unobserved * float(observed.data.sum(dtype=np.float64)) / pairs if pairs else 0.0
+
+
+def _ridge(
+    confidence_sums: NDArray[np.floating], n_other: int, unobserved: float, config: AlsConfig
+) -> NDArray[np.floating]:
+    frequency = confidence_sums + unobserved * n_other
     return np.asarray(config.regularisation * frequency**config.frequency_exponent)
 
 
-def _half_step(rows: sp.csr_matrix, old: Floats, other: Floats, config: AlsConfig) -> Floats:
+def _half_step(rows: sp.csr_matrix, old: Floats, other: Floats, unobserved: float, config: AlsConfig) -> Floats:
     """Solve for every row's factors with those of the other side fixed."""
     solved = np.zeros_like(old)
-    weighted_gram = np.float32(config.unobserved) * gram(other)
+    weighted_gram = np.float32(unobserved) * gram(other)
     for first, last in _chunks(rows.indptr):
         part = rows[first:last]
         sums = np.asarray(part.sum(axis=1)).ravel()
-        ridge = _ridge(sums, other.shape[0], config).astype(np.float32)
+        ridge = _ridge(sums, other.shape[0], unobserved, config).astype(np.float32)
         solved[first:last] = _solve(part, old[first:last], other, weighted_gram, ridge, config.cg_steps)
         solved[first:last][sums == 0] = 0
     return solved

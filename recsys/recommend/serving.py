@@ -8,10 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ml.als import AlsConfig
+from ml.als import AlsConfig, ItemSide
 from ml.artefacts import ArtefactError, dump, load
 from ml.text import TextModel
 from recsys.recommend.models import FACTOR_DIMENSIONS, ModelVersion
@@ -24,25 +21,26 @@ CONTENT = "content"
 class FactorModel:
     """What folding in needs beside the item factors, which are in `FactorVector`.
 
-    `gram` (d, d) of all item factors, `n_items` how many there were, and the `config` that they were trained with.
+    `side` sums up all item factors, `config` is what they were trained with.
     """
 
-    gram: NDArray[np.float32]
-    n_items: int
+    side: ItemSide
     config: AlsConfig
 
     def to_bytes(self) -> bytes:
-        return dump(CF, {"config": asdict(self.config), "n_items": self.n_items}, {"gram": self.gram})
+        header = {"config": asdict(self.config), "n_items": self.side.n_items, "unobserved": self.side.unobserved}
+        return dump(CF, header, {"gram": self.side.gram})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FactorModel:
         """ArtefactError where the bytes are damaged, or of a model of another size than the vectors in the database."""
         header, arrays = load(data, CF)
         try:
-            model = cls(gram=arrays["gram"], n_items=int(header["n_items"]), config=AlsConfig(**header["config"]))
+            side = ItemSide(arrays["gram"], int(header["n_items"]), float(header["unobserved"]))
+            model = cls(side=side, config=AlsConfig(**header["config"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ArtefactError(f"The header of this factor model is incomplete: {error}") from error
-        if model.gram.shape != (FACTOR_DIMENSIONS, FACTOR_DIMENSIONS):
+        if side.gram.shape != (FACTOR_DIMENSIONS, FACTOR_DIMENSIONS):
             raise ArtefactError(f"This factor model is not of {FACTOR_DIMENSIONS} dimensions; train it again.")
         return model
 

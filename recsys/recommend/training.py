@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from ml import als, text
-from ml.als import AlsConfig
+from ml.als import AlsConfig, AlsFactors
+from ml.artefacts import ArtefactError
 from ml.interactions import Ids, Interactions
 from ml.text import TextConfig, TextModel
 from recsys.catalog.models import CONTENT_DIMENSIONS, ContentVector
@@ -30,6 +32,9 @@ from recsys.recommend.serving import CF, CONTENT, FactorModel
 from recsys.recommend.training_data import Events, interactions_fingerprint, items_fingerprint, read_events
 from recsys.recommend.vectors import read_vectors
 
+logger = logging.getLogger(__name__)
+
+M = TypeVar("M")
 SEED = 7
 CF_CONFIG = AlsConfig(dimensions=FACTOR_DIMENSIONS)
 TEXT_CONFIG = TextConfig(dimensions=CONTENT_DIMENSIONS)
@@ -50,7 +55,8 @@ def train_cf(*, force: bool = False, config: AlsConfig = CF_CONFIG, progress: Pr
     """
     with training_lock(CF):
         fingerprint = interactions_fingerprint()
-        if not force and _is_known(CF, fingerprint):
+        serving = _readable(CF, FactorModel.from_bytes)
+        if not force and serving and _is_known(CF, fingerprint):
             return TrainingResult(CF, None, False, "No interaction is new since the last training.", {})
         progress("read interactions", 0, 1)
         events = read_events()
@@ -58,7 +64,7 @@ def train_cf(*, force: bool = False, config: AlsConfig = CF_CONFIG, progress: Pr
         data = events.matrix()
         if not data.matrix.nnz:
             return TrainingResult(CF, None, False, "There are no interactions to learn from.", {})
-        judgement = _judge_cf(events, config, progress)
+        judgement = _judge_cf(events, config, serving, progress)
         metrics = {
             **judgement.metrics,
             "fingerprint": fingerprint,
@@ -70,13 +76,13 @@ def train_cf(*, force: bool = False, config: AlsConfig = CF_CONFIG, progress: Pr
         if not judgement.promote:
             return do_refuse(kind=CF, metrics=metrics, reason=judgement.reason)
         factors = _fit(data, config, progress, "learn")
-        model = FactorModel(gram=als.gram(factors), n_items=len(factors), config=config)
+        model = FactorModel(side=factors.side, config=config)
         progress("index", 0, 1)
         result = do_promote(
             kind=CF,
             table=FactorVector,
             item_ids=data.item_ids,
-            vectors=factors,
+            vectors=factors.items,
             artefact=model.to_bytes(),
             metrics=metrics,
             reason=judgement.reason,
@@ -93,7 +99,8 @@ def train_content(
     one at finding what people took up next. The rest is as in `train_cf`."""
     with training_lock(CONTENT):
         fingerprint = items_fingerprint()
-        if not force and _is_known(CONTENT, fingerprint):
+        serving = _readable(CONTENT, TextModel.from_bytes)
+        if not force and serving and _is_known(CONTENT, fingerprint):
             return TrainingResult(CONTENT, None, False, "No item is new or changed since the last training.", {})
         progress("read items", 0, 1)
         item_ids, texts = read_texts()
@@ -103,7 +110,7 @@ def train_content(
         progress("learn words", 0, 1)
         model = text.fit(texts, config, np.random.default_rng(SEED))
         progress("learn words", 1, 1)
-        judgement = _judge_content(model, item_ids, texts)
+        judgement = _judge_content(model, serving and serving[1], item_ids, texts)
         metrics = {**judgement.metrics, "fingerprint": fingerprint, "items": len(texts)}
         if not judgement.promote:
             return do_refuse(kind=CONTENT, metrics=metrics, reason=judgement.reason)
@@ -119,12 +126,26 @@ def _is_known(kind: str, fingerprint: str) -> bool:
     return newest is not None and newest.metrics.get("fingerprint") == fingerprint
 
 
-def _fit(data: Interactions, config: AlsConfig, progress: Progress, what: str) -> Floats:
+def _readable(kind: str, read: Callable[[bytes], M]) -> tuple[ModelVersion, M] | None:
+    """The serving version and its model. One that cannot be read cannot serve: nothing is compared with it."""
+    version = serving_version(kind)
+    if version is None:
+        return None
+    try:
+        return version, read(bytes(version.artefact or b""))
+    except ArtefactError as error:
+        logger.error("The serving %s model cannot be read and will be replaced: %s", kind, error)
+        return None
+
+
+def _fit(data: Interactions, config: AlsConfig, progress: Progress, what: str) -> AlsFactors:
     rng = np.random.default_rng(SEED)
-    return als.fit(data.matrix, config, rng, lambda done, total: progress(what, done, total)).items
+    return als.fit(data.matrix, config, rng, lambda done, total: progress(what, done, total))
 
 
-def _judge_cf(events: Events, config: AlsConfig, progress: Progress) -> Judgement:
+def _judge_cf(
+    events: Events, config: AlsConfig, serving: tuple[ModelVersion, FactorModel] | None, progress: Progress
+) -> Judgement:
     """Compare with the serving model by what happened since its training, which neither has seen.
 
     Where too few came back since then, its recipe is compared instead: trained anew on the same part of the data. The
@@ -132,23 +153,22 @@ def _judge_cf(events: Events, config: AlsConfig, progress: Progress) -> Judgemen
     """
 
     def candidate(known: Interactions) -> tuple[Floats, Floats]:
-        items = _fit(known, config, progress, "judge")
-        return als.fold_in_many(known.matrix, items, config), items
+        fitted = _fit(known, config, progress, "judge")
+        return als.fold_in_many(known.matrix, fitted.items, fitted.unobserved, config), fitted.items
 
-    serving = serving_version(CF)
     if serving is None:
         return judge(split(events), candidate, None, SEED)
-    since = _split_since(events, serving)
+    since = _split_since(events, serving[0])
     if since is not None:
-        return judge(since, candidate, _served_cf(serving), SEED)
-    known_recipe = FactorModel.from_bytes(bytes(serving.artefact or b"")).config
+        return judge(since, candidate, _served_cf(*serving), SEED)
+    known_recipe = serving[1].config
     if known_recipe == config:
         judgement = judge(split(events), candidate, None, SEED)
         return Judgement(True, "The same recipe as the serving model's, on newer data.", judgement.metrics)
 
     def serving_recipe(known: Interactions) -> tuple[Floats, Floats]:
-        items = _fit(known, known_recipe, progress, "judge the serving recipe")
-        return als.fold_in_many(known.matrix, items, known_recipe), items
+        fitted = _fit(known, known_recipe, progress, "judge the serving recipe")
+        return als.fold_in_many(known.matrix, fitted.items, fitted.unobserved, known_recipe), fitted.items
 
     return judge(split(events), candidate, serving_recipe, SEED)
 
@@ -161,13 +181,12 @@ def _split_since(events: Events, serving: ModelVersion) -> Split | None:
     return since if since.users >= LEAST_USERS else None
 
 
-def _served_cf(serving: ModelVersion) -> Recipe:
-    model = FactorModel.from_bytes(bytes(serving.artefact or b""))
-    vectors = read_vectors(FactorVector, serving.pk)
+def _served_cf(version: ModelVersion, model: FactorModel) -> Recipe:
+    vectors = read_vectors(FactorVector, version.pk)
 
     def recipe(known: Interactions) -> tuple[Floats, Floats]:
         items = _align(vectors, known.item_ids, FACTOR_DIMENSIONS)
-        return als.fold_in_many(known.matrix, items, model.config), items
+        return als.fold_in_many(known.matrix, items, model.side.unobserved, model.config), items
 
     return recipe
 
@@ -181,11 +200,10 @@ def _align(vectors: tuple[Ids, Floats], item_ids: Ids, dimensions: int) -> Float
     return aligned
 
 
-def _judge_content(model: TextModel, item_ids: Ids, texts: list[str]) -> Judgement:
+def _judge_content(model: TextModel, serving: TextModel | None, item_ids: Ids, texts: list[str]) -> Judgement:
     events = read_events()
     if not len(events):
         return Judgement(True, "There are no interactions to measure by.", {})
-    serving = serving_version(CONTENT)
 
     def recipe_of(model: TextModel) -> Recipe:
         vectors = model.transform(texts)
@@ -196,8 +214,7 @@ def _judge_content(model: TextModel, item_ids: Ids, texts: list[str]) -> Judgeme
 
         return recipe
 
-    before = recipe_of(TextModel.from_bytes(bytes(serving.artefact or b""))) if serving else None
-    return judge(split(events), recipe_of(model), before, SEED)
+    return judge(split(events), recipe_of(model), recipe_of(serving) if serving else None, SEED)
 
 
 @transaction.atomic

@@ -26,14 +26,16 @@ def planted(
     return sp.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(users, items))
 
 
-def objective(observed: sp.csr_matrix, users: np.ndarray, items: np.ndarray, config: AlsConfig) -> float:
+def objective(observed: sp.csr_matrix, factors: als.AlsFactors, config: AlsConfig) -> float:
     """The loss of the module's docstring, written down plainly."""
     dense = observed.toarray()
+    users, items = factors.users, factors.items
     scores = users @ items.T
-    loss = (dense * (scores - 1) ** 2).sum() + config.unobserved * (scores**2).sum()
-    for factors, sums, others in ((users, dense.sum(1), items), (items, dense.sum(0), users)):
-        frequency = sums + config.unobserved * len(others)
-        loss += config.regularisation * (frequency**config.frequency_exponent * (factors**2).sum(1)).sum()
+    unobserved = config.unobserved * dense.sum() / dense.size
+    loss = (dense * (scores - 1) ** 2).sum() + unobserved * (scores**2).sum()
+    for one, sums, others in ((users, dense.sum(1), items), (items, dense.sum(0), users)):
+        frequency = sums + unobserved * len(others)
+        loss += config.regularisation * (frequency**config.frequency_exponent * (one**2).sum(1)).sum()
     return float(loss)
 
 
@@ -58,40 +60,43 @@ def test_every_epoch_lowers_the_loss_that_it_names(rng):
     for epochs in range(1, 6):
         config = AlsConfig(dimensions=8, epochs=epochs, cg_steps=8)
         factors = als.fit(observed, config, np.random.default_rng(5))
-        losses.append(objective(observed, factors.users, factors.items, config))
+        losses.append(objective(observed, factors, config))
     assert all(later < earlier for earlier, later in pairwise(losses))
 
 
 def test_folding_in_gives_what_solving_the_row_gives(rng):
     observed = planted(rng)
     observed.data[:] = rng.uniform(0.5, 5, observed.nnz)
-    items = als.fit(observed, CONFIG, rng).items
-    together = als.fold_in_many(observed, items, CONFIG, cg_steps=40)
+    factors = als.fit(observed, CONFIG, rng)
+    together = als.fold_in_many(observed, factors.items, factors.unobserved, CONFIG, cg_steps=40)
     for user in range(5):
         row = observed[user]
-        alone = als.fold_in(items[row.indices], row.data, als.gram(items), len(items), CONFIG)
+        alone = als.fold_in(factors.items[row.indices], row.data, factors.side, CONFIG)
         assert alone.vector == pytest.approx(together[user], abs=1e-3)
 
 
 def test_the_shares_of_the_history_sum_up_to_the_vector(rng):
-    items = als.fit(planted(rng), CONFIG, rng).items
-    folded = als.fold_in(items[[1, 2, 3]], np.array([1, 2, 4], np.float32), als.gram(items), len(items), CONFIG)
+    factors = als.fit(planted(rng), CONFIG, rng)
+    items = factors.items
+    folded = als.fold_in(items[[1, 2, 3]], np.array([1, 2, 4], np.float32), factors.side, CONFIG)
     assert folded.carried.shape == (3, 8)
     assert folded.carried.sum(axis=0) == pytest.approx(folded.vector, abs=1e-5)
 
 
 def test_an_item_is_carried_by_the_history_item_of_its_group(rng):
-    items = als.fit(planted(rng), CONFIG, rng).items
-    folded = als.fold_in(items[[0, 1]], np.ones(2, np.float32), als.gram(items), len(items), CONFIG)
+    factors = als.fit(planted(rng), CONFIG, rng)
+    items = factors.items
+    folded = als.fold_in(items[[0, 1]], np.ones(2, np.float32), factors.side, CONFIG)
     assert (folded.carried @ items[4]).argmax() == 0  # 4 is of the group of 0
     assert (folded.carried @ items[5]).argmax() == 1
 
 
 def test_the_order_of_the_history_does_not_matter(rng):
-    items = als.fit(planted(rng), CONFIG, rng).items
+    factors = als.fit(planted(rng), CONFIG, rng)
+    items = factors.items
     weights = np.array([1, 2, 4], np.float32)
-    one = als.fold_in(items[[1, 2, 3]], weights, als.gram(items), len(items), CONFIG).vector
-    other = als.fold_in(items[[3, 1, 2]], weights[[2, 0, 1]], als.gram(items), len(items), CONFIG).vector
+    one = als.fold_in(items[[1, 2, 3]], weights, factors.side, CONFIG).vector
+    other = als.fold_in(items[[3, 1, 2]], weights[[2, 0, 1]], factors.side, CONFIG).vector
     assert one == pytest.approx(other, abs=1e-6)
 
 

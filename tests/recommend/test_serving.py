@@ -3,27 +3,27 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ml.als import AlsConfig
+from ml.als import AlsConfig, ItemSide
 from ml.artefacts import ArtefactError, dump
 from recsys.recommend.models import ModelVersion
 from recsys.recommend.serving import FactorModel, serving_versions, text_model
 
-MODEL = FactorModel(gram=np.eye(64, dtype=np.float32), n_items=7, config=AlsConfig(unobserved=0.2))
+MODEL = FactorModel(ItemSide(np.eye(64, dtype=np.float32), 7, 0.01), AlsConfig(unobserved=5.0))
 
 
 def test_a_factor_model_survives_its_bytes():
     loaded = FactorModel.from_bytes(MODEL.to_bytes())
-    assert (loaded.gram == MODEL.gram).all()
-    assert (loaded.n_items, loaded.config) == (7, MODEL.config)
+    assert (loaded.side.gram == MODEL.side.gram).all()
+    assert (loaded.side.n_items, loaded.side.unobserved, loaded.config) == (7, 0.01, MODEL.config)
 
 
 @pytest.mark.parametrize(
     ("header", "gram"),
     [
         ({}, np.eye(64)),
-        ({"n_items": 7, "config": {"magic": 1}}, np.eye(64)),
-        ({"n_items": 7, "config": {"unobserved": -1}}, np.eye(64)),
-        ({"n_items": 7, "config": {}}, np.eye(32)),
+        ({"n_items": 7, "unobserved": 0.01, "config": {"magic": 1}}, np.eye(64)),
+        ({"n_items": 7, "unobserved": 0.01, "config": {"unobserved": -1}}, np.eye(64)),
+        ({"n_items": 7, "unobserved": 0.01, "config": {}}, np.eye(32)),
     ],
 )
 def test_refuses_what_is_no_factor_model_of_this_size(header, gram):

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -167,6 +169,13 @@ def test_a_training_touches_no_version_but_the_oldest(trained: Community):
     assert len(read_vectors(FactorVector, first)[0]) == 0
     assert ModelVersion.objects.get(pk=first).artefact is None
     assert ModelVersion.objects.get(pk=first).status == ModelVersion.Status.RETIRED
+
+
+@pytest.mark.parametrize(("kind", "train_it"), [(CF, train_cf), (CONTENT, train_content)])
+def test_a_serving_model_that_cannot_be_read_is_replaced(trained: Community, kind: str, train_it: Callable[[], Any]):
+    ModelVersion.objects.filter(kind=kind).update(artefact=b"damaged")
+    assert train_it().promoted
+    assert recommend(user=trained.crime_fans[0], region="GB").trace["left_out"] == {}
 
 
 def test_versions_are_kept_as_a_record_but_not_for_ever(trained: Community, monkeypatch):

@@ -59,7 +59,7 @@ class Collaborative:
 
     def _fold(self, version: int, factors: NDArray[np.float32], history: list[RecentItem]) -> FoldedUser:
         model = factor_model(version)
-        return fold_in(factors, history_weights(history), model.gram, model.n_items, model.config)
+        return fold_in(factors, history_weights(history), model.side, model.config)
 
 
 def history_weights(history: Sequence[RecentItem]) -> NDArray[np.float32]:
