@@ -21,7 +21,7 @@ run: $(VENV)/.run ## Run the whole product on this machine (http://localhost:800
 	@exec $(BIN)/python manage.py up $(ARGS)
 
 test: $(VENV)/.test check ## Check the code, then run all tests
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST)
+	$(BIN)/pytest -n $(WORKERS) $(PYTEST)
 
 check: $(VENV)/.test ## Lint, types, import contracts, missing migrations
 	$(BIN)/ruff check .

@@ -87,6 +87,8 @@ class EmbeddedPostgres:
     def _place_directory(self) -> None:
         """Where the service account cannot reach the data directory, keep the cluster elsewhere and link to it."""
         directory = self.paths.postgres_dir
+        if not self.paths.data_dir.is_dir():
+            raise ServiceError(f"The data directory {self.paths.data_dir} is gone.")
         if directory.is_symlink() or directory.exists():
             return
         if self.account.can_run(self.programs / "postgres", self.paths.data_dir):
