@@ -39,7 +39,7 @@ def count_followers() -> list[pgtrigger.Trigger]:
                 UPDATE feeds_authorstats s SET follower_count = s.follower_count - gone.n
                 FROM gone JOIN locked ON locked.author_id = gone.followee_id WHERE s.author_id = gone.followee_id;
                 RETURN NULL;
-            """,  # noqa: E501
+            """,
         ),
     ]
 
@@ -47,8 +47,8 @@ def count_followers() -> list[pgtrigger.Trigger]:
 def capture_first_pull() -> list[pgtrigger.Trigger]:
     """Capture on `AuthorStats` that an author has a pulled post for the first time.
 
-    Connected followers must then listen to the author's stream as well. A row-level trigger, since its condition keeps it
-    out of the many updates of the follower count; an inserted row belongs to an author whom nobody follows yet.
+    Connected followers must then listen to the author's stream as well. A row-level trigger, since its condition keeps
+    it out of the many updates of the follower count; an inserted row belongs to an author whom nobody follows yet.
     """
     return [
         pgtrigger.Trigger(
