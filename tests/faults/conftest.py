@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,9 +19,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(open_directory: Callable[[], Path]) -> Iterator[Site]:
     """One site for all of them: a fault that leaves something behind shows in the next test."""
-    running = Site(tmp_path_factory.mktemp("faults") / "data", users=30, items=40, interactions=500)
+    running = Site(open_directory() / "data", users=30, items=40, interactions=500)
     try:
         running.start()
         yield running
