@@ -13,7 +13,7 @@ from recsys.imports.errors import ImportFileError, ImportRefusedError
 from recsys.imports.formats import Job, get_format
 from recsys.imports.report import Report
 
-_LOCK = 7_303_001  # the advisory lock of whoever imports: two at once could both store what neither sees of the other
+_LOCK = 7_304_001  # the advisory lock of whoever imports: two at once could both store what neither sees of the other
 
 
 @dataclass(frozen=True)
