@@ -21,8 +21,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.flow)
-            # One worker runs them all, so that one site serves them all.
-            item.add_marker(pytest.mark.xdist_group("flows"))
 
 
 @pytest.fixture(scope="session")
