@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("pages")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = Path("/usr/bin/chromium")
 PHONE = {"width": 375, "height": 800}
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("pages")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(scope="module")
