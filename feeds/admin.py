@@ -88,15 +88,25 @@ class AuthorStatsAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuthorStats]:
         override = AuthorOverride.objects.filter(author=OuterRef("author")).values("mode")
-        return super().get_queryset(request).annotate(override=Subquery(override))
+        policy = FanoutPolicy.objects.filter(pk=1)
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                override=Subquery(override),
+                upper=Subquery(policy.values("celebrity_threshold")),
+                lower=Subquery(policy.values("lower_bound")),
+            )
+        )
 
     @admin.display(description="Mode of the next post")
     def next_mode(self, stats: AuthorStats) -> str:
+        upper, lower = stats.upper, stats.lower  # type: ignore[attr-defined]
         return expected_mode(
             follower_count=stats.follower_count,
             is_celebrity=stats.is_celebrity,
             override=stats.override,  # type: ignore[attr-defined]
-            policy=get_policy(),
+            policy=FanoutPolicy() if upper is None else FanoutPolicy(celebrity_threshold=upper, lower_bound=lower),
         )
 
     @admin.display(description="Override")

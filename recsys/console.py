@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Field, ForeignKey, JSONField, Model, QuerySet
+from django.db.models import Field, ForeignKey, JSONField, Model, QuerySet, URLField
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -84,7 +84,9 @@ class BaseAdmin(admin.ModelAdmin):
     paginator = BoundedPaginator
     list_per_page = 50
     formfield_overrides = {
-        JSONField: {"decoder": StrictDecoder, "widget": forms.Textarea(attrs={"rows": 6, "cols": 80})}
+        # Said explicitly, as Django warns of its own choice.
+        URLField: {"assume_scheme": "https"},
+        JSONField: {"decoder": StrictDecoder, "widget": forms.Textarea(attrs={"rows": 6, "cols": 80})},
     }
 
     def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:

@@ -25,14 +25,6 @@ POST = "post"
 class ItemForm(forms.ModelForm):
     """Obeys the rules of the API: one `check_item` for all ways in."""
 
-    # Said explicitly, as Django warns of its own choice of a scheme.
-    url = forms.URLField(max_length=1000, required=False, assume_scheme="https")
-    image_url = forms.URLField(max_length=1000, required=False, assume_scheme="https")
-
-    class Meta:
-        model = Item
-        fields = [*CHECKED, "creator"]
-
     def clean_attributes(self) -> dict[str, Any]:
         return {} if self.cleaned_data["attributes"] is None else self.cleaned_data["attributes"]
 
@@ -56,7 +48,6 @@ class ItemAdmin(PlainDeletionMixin, BaseAdmin):
     goes_with = "all interactions, counters and vectors of it"
     list_display = ["title", "kind", "category", "external_id", "is_available", "published_at"]
     list_filter = ["is_available", "kind"]
-    list_select_related = True
     search_fields = ["title", "external_id", "category"]
     autocomplete_fields = ["creator"]
     readonly_fields = ["created_at", "updated_at", "vectors", "activity"]

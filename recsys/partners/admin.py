@@ -66,7 +66,7 @@ class ApiClientAdmin(ChronicleAdmin):
         if not request.user.has_perm("partners.add_apikey"):
             raise PermissionDenied
         client = get_object_or_404(ApiClient, pk=pk)
-        form = KeyForm(request.POST or None)
+        form = KeyForm(request.POST if request.method == "POST" else None)
         created = None
         if request.method == "POST" and form.is_valid():
             created = do_create_key(client=client, scopes=form.cleaned_data["scopes"])

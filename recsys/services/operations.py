@@ -17,7 +17,9 @@ LATE = 60.0  # seconds of relay lag from which staff should look
 # reltuples is what the last ANALYZE found, -1 before the first one; counting would read whole tables for a front page.
 _ESTIMATE = """
     SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint
-    FROM pg_class c WHERE c.relkind = 'r' AND c.oid IN (SELECT relid FROM pg_partition_tree(%s::regclass))
+    FROM pg_class c
+    WHERE c.relkind = 'r' AND (c.oid = %(table)s::regclass
+                               OR c.oid IN (SELECT relid FROM pg_partition_tree(%(table)s::regclass)))
 """
 
 
@@ -70,5 +72,5 @@ def _models() -> Figure:
 
 def _estimate(table: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_ESTIMATE, [table])
+        cursor.execute(_ESTIMATE, {"table": table})
         return int(cursor.fetchone()[0])

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from recsys.accounts.models import User
+from recsys.catalog.models import Item
+from recsys.outbox.models import OutboxRow
+from tests.admin.conftest import allow
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/catalog/item/"
+
+
+def form(**fields: Any) -> dict[str, Any]:
+    published = {"published_at_0": "2026-01-31", "published_at_1": "12:00:00"}
+    return {"title": "Heat", "kind": "film", "is_available": "on", "attributes": "{}", **published, **fields}
+
+
+def test_an_item_is_added_by_the_rules_of_the_api(admin: Client):
+    response = admin.post(
+        LIST + "add/", form(tags="crime, crime,  noir", regions="gb,us-ca", attributes='{"year": 1995}')
+    )
+    assert response.status_code == 302, response.context["errors"]
+    item = Item.objects.get()
+    assert (item.tags, item.regions, item.external_id) == (["crime", "noir"], ["GB", "US-CA"], None)
+    assert item.attributes == {"year": 1995}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"title": ""}, "required"),
+        ({"title": "  "}, "required"),
+        ({"regions": "Atlantis"}, "Unknown region"),
+        ({"attributes": "[1]"}, "must be a JSON object"),
+        ({"attributes": '{"a": 1e999}'}, "Enter a valid JSON"),
+        ({"attributes": '{"a": "\\u0000"}'}, "Enter a valid JSON"),
+        ({"attributes": '{"a": "' + "x" * 20_000 + '"}'}, "at most 10000"),
+        ({"url": "ftp://example.org"}, "must be a complete address"),
+        ({"tags": ",".join(f"t{n}" for n in range(60))}, "50"),
+        ({"published_at_0": "31st of May"}, "Enter a valid date"),
+        ({"creator": "x"}, "valid choice"),
+    ],
+)
+def test_what_the_api_refuses_is_refused_here(admin: Client, fields: dict[str, str], message: str):
+    response = admin.post(LIST + "add/", form(**fields))
+    assert response.status_code == 200
+    assert message in str(response.context["errors"])
+    assert not Item.objects.exists()
+
+
+def test_an_edit_is_captured_like_any_other(admin: Client):
+    item = Item.objects.create(title="Haet", kind="film")
+    OutboxRow.objects.all().delete()
+    assert admin.post(f"{LIST}{item.pk}/change/", form()).status_code == 302
+    (row,) = OutboxRow.objects.all()
+    assert (row.aggregatetype, row.aggregateid, row.type) == ("catalog.item", str(item.pk), "update")
+
+
+def test_availability_is_changed_for_many_at_once(admin: Client):
+    first, second = (Item.objects.create(title=title) for title in ("Heat", "Ran"))
+    data = {"action": "make_unavailable", "_selected_action": [first.pk, second.pk]}
+    assert "2 changed to unavailable" in admin.post(LIST, data, follow=True).content.decode()
+    assert not Item.objects.filter(is_available=True).exists()
+    assert "0 changed" in admin.post(LIST, data, follow=True).content.decode()
+    admin.post(LIST, {"action": "make_available", "_selected_action": [first.pk]})
+    assert list(Item.objects.filter(is_available=True)) == [first]
+
+
+def test_the_words_of_a_post_are_its_authors(admin: Client):
+    item = Item.objects.create(title="Hello", kind="post")
+    assert admin.post(f"{LIST}{item.pk}/change/", form(title="Other", is_available="")).status_code == 302
+    item.refresh_from_db()
+    assert (item.title, item.kind, item.is_available) == ("Hello", "post", False)
+
+
+def test_who_may_only_look_changes_nothing(clerk_client: Client, clerk: User):
+    item = Item.objects.create(title="Heat")
+    allow(clerk, "catalog.view_item")
+    clerk_client.post(LIST, {"action": "make_unavailable", "_selected_action": [item.pk]})
+    assert clerk_client.post(f"{LIST}{item.pk}/change/", form(title="Other")).status_code == 403
+    item.refresh_from_db()
+    assert (item.title, item.is_available) == ("Heat", True)
+
+
+def test_deletion_takes_the_item(admin: Client):
+    item = Item.objects.create(title="Heat")
+    page = f"{LIST}{item.pk}/delete/"
+    assert "Heat, with all interactions, counters and vectors of it" in admin.get(page).content.decode()
+    admin.post(page, {"post": "yes"})
+    assert not Item.objects.exists()
