@@ -1,0 +1,222 @@
+"""Real threads against one another: what filling a window misses, its fan-out must add, and the other way round."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+
+from feeds import fanout, selectors, timelines
+from feeds.actions import do_create_post, do_delete_post, do_follow, do_unfollow
+from feeds.models import AuthorOverride, Post
+from feeds.selectors import home_timeline, timeline_sql
+from feeds.timelines import home, read_windows
+from recsys.accounts.models import User
+from recsys.outbox import store
+from recsys.outbox.handlers import execute
+from recsys.outbox.testing import drain
+from tests.feeds.graph import all_pages, let_follow, make_people, shown
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WAIT = 30  # seconds
+
+
+def truth(reader: User) -> list[int]:
+    return list(timeline_sql(reader=reader).values_list("pk", flat=True))
+
+
+@pytest.fixture
+def people() -> list[User]:
+    """A reader, an author whom they follow, and one whom they don't."""
+    people = make_people(3)
+    let_follow(people[:1], people[1:2])
+    drain()
+    return people
+
+
+class Pause:
+    """Holds a thread where it calls a function, until the test lets it go on."""
+
+    def __init__(self, function: Callable) -> None:
+        self.function = function
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, *arguments, **options):
+        self.reached.set()
+        assert self.go_on.wait(WAIT)
+        return self.function(*arguments, **options)
+
+
+@pytest.fixture
+def in_background() -> Iterator[Callable]:
+    """Runs functions in threads with connections of their own."""
+
+    def run(function: Callable):
+        try:
+            return function()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        yield lambda function: threads.submit(run, function)
+
+
+@pytest.mark.parametrize(
+    ("module", "step"),
+    [(timelines, "open_windows"), (selectors, "_contents"), (timelines, "fill_windows"), (selectors, "_ready_windows")],
+)
+@pytest.mark.parametrize("mode", ["push", "pull"])
+@pytest.mark.parametrize("change", ["post", "follow", "unfollow", "delete", "lose memory"])
+def test_whatever_happens_at_any_step_of_filling_a_window(
+    people, in_background, monkeypatch, valkey, module, step, mode, change
+):
+    reader, author, stranger = people
+    for person in (author, stranger):
+        AuthorOverride.objects.create(author=person, mode=mode)
+        do_create_post(author=person, text="before")
+    drain()
+    pause = Pause(getattr(module, step))
+    with monkeypatch.context() as patch:
+        patch.setattr(module, step, pause)
+        page = in_background(lambda: home_timeline(reader=reader))
+        assert pause.reached.wait(WAIT)
+        if change == "post":
+            do_create_post(author=author, text="meanwhile")
+        elif change == "follow":
+            do_follow(follower=reader, followee=stranger)
+            do_create_post(author=stranger, text="meanwhile")
+        elif change == "unfollow":
+            do_unfollow(follower=reader, followee=author)
+            do_create_post(author=author, text="meanwhile")
+        elif change == "delete":
+            do_delete_post(post=author.posts.get(), by=author)
+        else:
+            valkey.flushdb()
+            do_create_post(author=author, text="meanwhile")
+        drain()
+        pause.go_on.set()
+        page.result(WAIT)
+    assert shown(reader) == truth(reader)
+    assert shown(reader) == truth(reader), "from the window that the reading before filled"
+
+
+def test_a_follow_during_a_fan_out_sees_the_post(people, in_background, monkeypatch):
+    """The followers were read before the follow, and delivered to after the new follower's window was filled."""
+    _, author, _ = people
+    (late,) = make_people(1, "late")
+    post = do_create_post(author=author, text="hello")
+    pause = Pause(fanout.timelines.add_posts)
+    with monkeypatch.context() as patch:
+        patch.setattr(timelines, "add_posts", pause)
+        delivery = in_background(drain)
+        assert pause.reached.wait(WAIT)
+        do_follow(follower=late, followee=author)
+        assert shown(late) == [post.pk]
+        pause.go_on.set()
+        delivery.result(WAIT)
+    drain()
+    assert shown(late) == [post.pk]
+
+
+def test_two_workers_with_the_same_row_decide_one_mode(people, in_background):
+    _, author, _ = people
+    for number in range(10):
+        post = do_create_post(author=author, text="hello")
+        rows = [row for row in store.lease(10) if row.topic == "feeds.post"]
+        first, second = ("push", "pull") if number % 2 else ("pull", "push")
+        AuthorOverride.objects.update_or_create(author=author, defaults={"mode": first})
+        barrier = threading.Barrier(3)
+
+        def work(rows=rows, barrier=barrier):
+            barrier.wait(WAIT)
+            execute("feeds.post", rows)
+
+        workers = [in_background(work) for _ in range(2)]
+        barrier.wait(WAIT)
+        AuthorOverride.objects.filter(author=author).update(mode=second)
+        for worker in workers:
+            worker.result(WAIT)
+        drain()
+        assert Post.objects.get(pk=post.pk).mode in ("push", "pull")
+        for reader in people:
+            assert all_pages(reader, 3) == truth(reader)
+
+
+def test_many_readers_of_a_lost_list_fill_it_once_and_all_see_it(people, in_background, valkey):
+    _, author, _ = people
+    AuthorOverride.objects.create(author=author, mode="pull")
+    posts = [do_create_post(author=author, text="hello").pk for _ in range(5)]
+    readers = make_people(6, "fan")
+    let_follow(readers, [author])
+    drain()
+    valkey.flushdb()
+    barrier = threading.Barrier(len(readers))
+
+    def read(reader):
+        barrier.wait(WAIT)
+        return shown(reader)
+
+    pages = [in_background(lambda reader=reader: read(reader)) for reader in readers]
+    assert [page.result(WAIT) for page in pages] == [posts[::-1]] * len(readers)
+    assert read_windows([timelines.author_list(author.pk)], before=None, limit=10)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_everybody_at_once(in_background, monkeypatch, valkey, seed):
+    """Writers, readers, workers and losses without any order; afterwards every timeline is what SQL says."""
+    monkeypatch.setattr(fanout, "CHUNK", 2)
+    monkeypatch.setattr(timelines, "CAPACITY", 12)
+    people = make_people(6)
+    let_follow(people[:3], people)
+    done = threading.Event()
+
+    def change(number):
+        rng = random.Random(seed * 100 + number)
+        for _ in range(40):
+            one, other = rng.sample(people, 2)
+            what = rng.random()
+            if what < 0.4:
+                do_create_post(author=one, text="hello")
+            elif what < 0.6:
+                do_follow(follower=one, followee=other)
+            elif what < 0.75:
+                do_unfollow(follower=one, followee=other)
+            elif what < 0.85:
+                AuthorOverride.objects.update_or_create(author=one, defaults={"mode": rng.choice(["push", "pull"])})
+            elif what < 0.95 and (post := Post.objects.filter(author=one).order_by("?").first()):
+                do_delete_post(post=post, by=one)
+            elif what > 0.98:
+                valkey.flushdb()
+
+    def read(number):
+        rng = random.Random(number)
+        while not done.is_set():
+            ids = shown(rng.choice(people), limit=5)
+            assert ids == sorted(set(ids), reverse=True)
+
+    def work():
+        while not done.is_set():
+            for row in store.lease(3):
+                execute(row.topic, [row])
+
+    readers = [in_background(lambda number=number: read(number)) for number in range(2)]
+    workers = [in_background(work) for _ in range(2)]
+    writers = [in_background(lambda number=number: change(number)) for number in range(3)]
+    try:
+        for writer in writers:
+            writer.result(4 * WAIT)
+    finally:
+        done.set()
+    for thread in [*readers, *workers]:
+        thread.result(WAIT)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE outbox SET leased_until = now()")
+    drain()
+    for reader in people:
+        for _ in range(2):
+            assert all_pages(reader, 4) == truth(reader)
+        assert home(reader.pk) in read_windows([home(reader.pk)], before=None, limit=1)
