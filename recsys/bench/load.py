@@ -17,12 +17,12 @@ class ForeignLoad:
     def __init__(self) -> None:
         self._root = int(os.environ.get(ROOT_VARIABLE) or os.getpid())
         self._began = time.monotonic()
-        self._busy, self._own = _busy_seconds(), _tree_seconds(self._root)
+        self._busy, self._own = _busy_seconds(), tree_seconds(self._root)
 
     def cores(self) -> float:
         """How many cores others kept busy on average."""
         seconds = time.monotonic() - self._began
-        foreign = (_busy_seconds() - self._busy) - (_tree_seconds(self._root) - self._own)
+        foreign = (_busy_seconds() - self._busy) - (tree_seconds(self._root) - self._own)
         return max(0.0, round(foreign / seconds, 2)) if seconds else 0.0
 
 
@@ -31,7 +31,7 @@ def _busy_seconds() -> float:
     return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
 
 
-def _tree_seconds(root: int) -> float:
+def tree_seconds(root: int) -> float:
     """CPU seconds of a process, its descendants, and those of them that have ended."""
     total = 0.0
     process = psutil.Process(root)

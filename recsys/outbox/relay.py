@@ -7,7 +7,8 @@ that forgets: the leases run out, and the rows go out again.
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -38,14 +39,18 @@ lease = store.lease
 
 def run(stop: threading.Event) -> None:
     """Relay until `stop` is set. Survives outages of PostgreSQL, Valkey and the broker."""
-    pause = SWEEP
+    pause, breath = SWEEP, BREATH
+    rooms = _Rooms()
     with _Bell() as bell:
         while not stop.is_set():
             try:
-                rooms = _rooms()
-                if not _relay(rooms):
-                    # A nudge does not tell when workers have caught up.
-                    stop.wait(BREATH) if 0 in rooms.values() else bell.wait(stop)
+                rows = lease(BATCH, rooms.left())
+                rooms.take(dispatch(rows))
+                breath = BREATH if rows else min(breath * 2, SWEEP)
+                if rooms.are_full:
+                    stop.wait(breath)  # a nudge does not tell when workers have caught up
+                elif len(rows) < BATCH:
+                    bell.wait(stop)
                 pause = SWEEP
             except (DatabaseError, InterfaceError, BrokerError, redis.RedisError, OSError) as error:
                 logger.warning("relay_waits", error=repr(error), seconds=pause)
@@ -56,21 +61,20 @@ def run(stop: threading.Event) -> None:
 
 def relay_once() -> int:
     """Lease and send what is due and has room in its queue, up to BATCH rows a topic; return how many that were."""
-    return _relay(_rooms())
-
-
-def _relay(rooms: Mapping[str, int]) -> int:
-    rows = lease(BATCH, rooms)
+    rows = lease(BATCH, _Rooms().left())
     dispatch(rows)
     return len(rows)
 
 
-def dispatch(rows: Sequence[Row]) -> None:
-    """Send leased rows to their handlers' tasks; rows without a handler are parked.
+def dispatch(rows: Sequence[Row]) -> Mapping[str, int]:
+    """Send leased rows to their handlers' tasks, and return how many messages went to each queue.
+
+    Rows without a handler are parked.
 
     Raises kombu's OperationalError where the broker is away; what was not sent is then due again at once.
     """
     unsent = list(_batches(rows))
+    sent: Counter[str] = Counter()
     try:
         with current_app.producer_or_acquire() as producer:
             while unsent:
@@ -80,10 +84,12 @@ def dispatch(rows: Sequence[Row]) -> None:
                 entry.task.apply_async(
                     args=[messages], producer=producer, queue=entry.queue, expires=store.LEASE, retry=False
                 )
+                sent[entry.queue] += 1
                 del unsent[0]
     finally:
         if unsent:
             store.release([row for _, batch in unsent for row in batch])
+    return sent
 
 
 def _batches(rows: Sequence[Row]) -> Iterator[tuple[Handler, list[Row]]]:
@@ -105,18 +111,42 @@ def _batches(rows: Sequence[Row]) -> Iterator[tuple[Handler, list[Row]]]:
         yield from ((entry, [row]) for row in members if row.attempts >= SUSPECT)
 
 
-def _rooms() -> dict[str, int]:
-    """For each topic, how many rows its queue has room for: more would only pile up, and outlive their leases there."""
-    with current_app.connection_or_acquire() as broker:
-        channel = broker.default_channel
-        waiting = {
-            name: int(queue.bind(channel).queue_declare().message_count)
-            for name, queue in current_app.amqp.queues.items()
+class _Rooms:
+    """How many more messages each queue has room for: beyond, they would only pile up and outlive their leases.
+
+    The broker is asked again when it may matter, not before each of an idle site's posts.
+    """
+
+    def __init__(self) -> None:
+        self._messages: dict[str, int] = {}
+        self._asked = 0.0
+
+    def left(self) -> dict[str, int]:
+        """For each topic with a handler, how many rows there is room for."""
+        if self.are_full or time.monotonic() - self._asked > SWEEP:
+            self._ask()
+        return {
+            topic: self._messages.get(entry.queue, MAX_WAITING) * entry.batch
+            for topic, entry in all_registered().items()
         }
-    return {
-        topic: max(0, MAX_WAITING - waiting.get(entry.queue, 0)) * entry.batch
-        for topic, entry in all_registered().items()
-    }
+
+    def take(self, sent: Mapping[str, int]) -> None:
+        """Count the messages that were sent."""
+        for queue, messages in sent.items():
+            self._messages[queue] = max(0, self._messages.get(queue, MAX_WAITING) - messages)
+
+    @property
+    def are_full(self) -> bool:
+        """Whether a queue has, as far as is known, no room."""
+        return not all(self._messages.values())
+
+    def _ask(self) -> None:
+        with current_app.connection_or_acquire() as broker:
+            channel = broker.default_channel
+            for name, queue in current_app.amqp.queues.items():
+                waiting = int(queue.bind(channel).queue_declare().message_count)
+                self._messages[name] = max(0, MAX_WAITING - waiting)
+        self._asked = time.monotonic()
 
 
 class _Bell:

@@ -1,0 +1,1 @@
+"""Benches that need the social graph; run with `manage.py bench NAME`."""
