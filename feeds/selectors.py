@@ -73,17 +73,16 @@ _GRAPH = """
         UNION ALL SELECT NULL, %(reader)s
     ) f LEFT JOIN feeds_authorstats s USING (author_id)
 """
-# For each author the newest posts by the index (author, newest): a quiet author costs nothing, and a prolific one no
-# more than `depth` rows, whatever the modes of their posts. Where an author has more, the answer is complete from the
-# oldest row read of that author on.
+# For each author the newest posts from the index (author, newest) alone: a quiet author costs nothing, and a prolific
+# one no more than `depth` entries. Where an author has more, the answer is complete from the oldest of these on. Only
+# what is left then is looked at for its mode: asked for earlier, it makes the planner read all posts of an author.
 _HOME_POSTS = """
     WITH recent AS MATERIALIZED (
-        SELECT a.author_id, p.item_id, p.mode FROM (
+        SELECT a.author_id, p.item_id FROM (
             SELECT followee_id AS author_id FROM feeds_follow WHERE follower_id = %(reader)s
             UNION ALL SELECT %(reader)s
         ) a CROSS JOIN LATERAL (
-            SELECT item_id, mode FROM feeds_post
-            WHERE author_id = a.author_id ORDER BY item_id DESC LIMIT %(depth)s
+            SELECT item_id FROM feeds_post WHERE author_id = a.author_id ORDER BY item_id DESC LIMIT %(depth)s
         ) p
     ), cut AS (
         SELECT coalesce(max(oldest), 0) AS complete_from FROM (
@@ -91,8 +90,9 @@ _HOME_POSTS = """
         ) prolific
     )
     SELECT complete_from, ARRAY(
-        SELECT item_id FROM recent WHERE item_id >= complete_from AND mode IS DISTINCT FROM 'pull'
-        ORDER BY item_id DESC LIMIT %(most)s
+        SELECT r.item_id FROM recent r JOIN feeds_post p USING (item_id)
+        WHERE r.item_id >= complete_from AND p.mode IS DISTINCT FROM 'pull'
+        ORDER BY r.item_id DESC LIMIT %(most)s
     ) FROM cut
 """
 _AUTHOR_POSTS = """
@@ -101,9 +101,8 @@ _AUTHOR_POSTS = """
         SELECT CASE WHEN count(*) = %(depth)s THEN min(item_id) ELSE 0 END AS complete_from,
                coalesce(array_agg(item_id ORDER BY item_id DESC) FILTER (WHERE mode = 'pull'), '{}') AS posts
         FROM (
-            SELECT item_id, mode FROM feeds_post
-            WHERE author_id = a.author_id ORDER BY item_id DESC LIMIT %(depth)s
-        ) recent
+            SELECT item_id FROM feeds_post WHERE author_id = a.author_id ORDER BY item_id DESC LIMIT %(depth)s
+        ) recent JOIN feeds_post USING (item_id)
     ) p
 """
 # `timeline_sql` for one page. Left to itself, the planner goes through all posts for a reader who follows quiet people.
