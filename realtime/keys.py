@@ -9,7 +9,7 @@ PRESENCE_TTL = 30  # seconds for which a socket server counts as present without
 STREAM = KeyPattern(
     template="realtime:stream:{name}",
     owner="realtime",
-    holds="A stream's events, with ids <epoch in ms>-<offset>",
+    holds="A stream's events, with ids <epoch in µs>-<offset>",
     bound=f"{HISTORY} entries",
     ttl=STREAM_TTL,
 )

@@ -1,6 +1,6 @@
 """The two scripts that run inside Valkey, and their arguments and answers. Pure: no connection is made here.
 
-A stream is a Valkey stream whose ids are `<epoch>-<offset>`. The epoch is the time in milliseconds at which the stream
+A stream is a Valkey stream whose ids are `<epoch>-<offset>`. The epoch is the time in microseconds at which the stream
 was created, and offsets count up from 0, an entry without an event that marks the beginning. So a stream that was lost
 and made anew has another epoch, and a reader who holds `epoch-5` can catch up exactly when the stream still holds each
 of the entries from `epoch-6` to its last one.
@@ -50,7 +50,7 @@ for i = 1, n do
     local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
     last = last and last[1]
     if not last then
-        last = string.format('%d%03d-0', time[1], math.floor(time[2] / 1000))
+        last = string.format('%d%06d-0', time[1], time[2])
         redis.call('XADD', key, last, 'o', '')
     end
     redis.call('EXPIRE', key, ARGV[1])
@@ -71,7 +71,7 @@ for i = 1, n do
                 events[#events + 1] = entry[2][2]
             end
         end
-        answer[i][2] = (#events == missing) and events or 0
+        answer[i][2] = (epoch == newest_epoch and #events == missing) and events or 0
     end
 end
 return answer
