@@ -111,3 +111,6 @@ class AuthorOverride(models.Model):
     )
     mode = models.CharField(max_length=4, choices=DeliveryMode)
     reason = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.author}: {self.mode}"

@@ -81,6 +81,7 @@ class BaseAdmin(admin.ModelAdmin):
     """Lists that stay fast on large tables, and JSON fields that cannot fail in the database."""
 
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     list_per_page = 50
     formfield_overrides = {

@@ -50,6 +50,7 @@ class UserAdmin(PlainDeletionMixin, BaseUserAdmin):
     add_form = NewUserForm
     goes_with = "all posts, follows, events and recommendations of theirs"
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     list_per_page = 50
     list_display = ["username", "display_name", "external_id", "region", "email", "is_staff", "is_active"]

@@ -4,5 +4,5 @@ from django.apps import AppConfig
 class AccountsConfig(AppConfig):
     name = "recsys.accounts"
     label = "accounts"
-    verbose_name = "Accounts"
+    verbose_name = "People"
     default_auto_field = "django.db.models.BigAutoField"

@@ -74,3 +74,6 @@ class Slate(models.Model):
             models.Index(fields=["created_at"], name="slate_created"),
             models.Index(fields=["user", "-created_at"], name="slate_user_created"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.surface} {self.recommendation_id}"
