@@ -14,7 +14,7 @@ LONGEST_FUNCTION = 60
 
 # Each of these hangs something technical on a connection or a process; none carries the product's behaviour.
 SIGNALS = {
-    "recsys/celery.py": {"keep_logging", "name_task", "forget_task"},
+    "recsys/celery.py": {"keep_connections_fresh", "keep_logging", "name_task", "forget_task"},
     "recsys/outbox/apps.py": {"follow_requests", "nudge_on_commit"},
     "recsys/services/management/commands/worker.py": {"tie_to_worker", "say_ready"},
     "recsys/services/management/commands/beat.py": {"say_ready"},
