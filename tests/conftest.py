@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import redis
 from django.conf import settings
@@ -19,6 +20,16 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from recsys.services.embedded import EmbeddedServices
 from recsys.services.valkey import DATABASES
+
+# Deadlines and slow generation measure the machine and not the code. CI tries the same examples each time; elsewhere each
+# run tries new ones.
+hypothesis.settings.register_profile(
+    "tributary",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+hypothesis.settings.load_profile("tributary")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -8,6 +8,7 @@ import pytest
 from feeds.demo import plan_degrees
 from feeds.demo_texts import Subject, compose
 from feeds.models import AuthorStats, FanoutPolicy, Follow, Post
+from feeds.policy import get_policy
 from feeds.selectors import home_timeline
 from recsys.accounts.models import User
 from recsys.demo.community import DemoSize
@@ -89,6 +90,7 @@ def test_people_follow_those_who_like_the_same_more_than_chance_would(report):
 
 def test_the_policy_of_a_database_in_use_is_left_alone():
     make_user()
+    get_policy()
     before = FanoutPolicy.objects.values().get()
     load_demo(SIZE, now=NOW, force=True)
     assert FanoutPolicy.objects.values().get() == before

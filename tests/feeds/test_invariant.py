@@ -104,7 +104,7 @@ class World:
 
 
 @pytest.mark.django_db(transaction=True)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     script=steps, limit=st.integers(1, 4), capacity=st.sampled_from([2, 5, 800]), chunk=st.sampled_from([1, 2, 1000])
 )
