@@ -21,7 +21,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from recsys.services.embedded import EmbeddedServices
 from recsys.services.valkey import DATABASES
 
-# Deadlines and slow generation measure the machine and not the code. CI tries the same examples each time; elsewhere each
+# Deadlines and slow generation measure the machine, not the code. CI tries the same examples each time; elsewhere each
 # run tries new ones.
 hypothesis.settings.register_profile(
     "tributary",
