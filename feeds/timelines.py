@@ -23,7 +23,6 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any
 
 from feeds.keys import AUTHOR, HOME
 from realtime.valkey import KeyPattern, get_client
@@ -33,6 +32,22 @@ KEYS_PER_CALL = 100  # scripts over more keys hold up everybody else for millise
 CALLS_PER_TRIP = 20
 BUILDING_TTL = 15  # seconds; what a dead process left half-filled is cold again after this
 
+# Only a ready window's life is prolonged: one that is being filled goes with whoever died filling it. In one step, for
+# between the sentinel and the posts others could open the window.
+_READ = """
+local newest, limit, windows = ARGV[1], ARGV[2], {}
+for i, key in ipairs(KEYS) do
+    local sentinel = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+    if sentinel[1] and string.sub(sentinel[1], 1, 6) == 'ready|' then
+        redis.call('EXPIRE', key, ARGV[i + 2])
+        local posts = redis.call('ZRANGE', key, newest, 1, 'BYSCORE', 'REV', 'LIMIT', 0, limit)
+        windows[i] = {string.sub(sentinel[1], 7), sentinel[2], posts}
+    else
+        windows[i] = 0
+    end
+end
+return windows
+"""
 # Drops the oldest posts beyond the capacity; the window is then complete only from the oldest that is left on.
 _TRIM = """
 local function trim(key, capacity)
@@ -155,19 +170,15 @@ def read_windows(keys: Sequence[WindowKey], *, before: int | None, limit: int) -
     """The ready ones of these windows with up to `limit` posts below `before`, in one trip; their life is prolonged."""
     pipeline = get_client().pipeline(transaction=False)
     newest = "+inf" if before is None else f"({before}"
-    for key in keys:
-        pipeline.zrange(key.name, 0, 0, withscores=True)
-        pipeline.zrange(key.name, newest, 1, desc=True, byscore=True, offset=0, num=limit)
-        pipeline.expire(key.name, key.ttl)
-    answers: list[Any] = pipeline.execute()
-    found = {}
-    for index, key in enumerate(keys):
-        sentinel, posts = answers[3 * index], answers[3 * index + 1]
-        state, _, tag = sentinel[0][0].decode().partition("|") if sentinel else ("", "", "")
-        if state == "ready":
-            # A building window is not read: it lacks what SQL is yet to tell.
-            found[key] = Window(tag, int(-sentinel[0][1]), [int(post) for post in posts])
-    return found
+    for start in range(0, len(keys), KEYS_PER_CALL):
+        call = keys[start : start + KEYS_PER_CALL]
+        pipeline.eval(_READ, len(call), *(key.name for key in call), newest, limit, *(key.ttl for key in call))
+    answers = chain.from_iterable(pipeline.execute())
+    return {
+        key: Window(answer[0].decode(), int(-float(answer[1])), [int(post) for post in answer[2]])
+        for key, answer in zip(keys, answers, strict=True)
+        if answer
+    }
 
 
 def open_windows(keys: Sequence[WindowKey]) -> dict[WindowKey, str]:

@@ -90,7 +90,15 @@ def test_who_was_overtaken_fills_nothing(valkey):
 
 def test_what_a_dead_process_began_is_cold_again_soon(valkey):
     open_windows([home(1)])
-    assert 0 < valkey.ttl(home(1).name) <= timelines.BUILDING_TTL
+    assert read(home(1)) is None
+    assert 0 < valkey.ttl(home(1).name) <= timelines.BUILDING_TTL, "reading must not keep it half-filled"
+
+
+def test_reading_prolongs_the_life_of_a_ready_window(valkey):
+    fill(home(1), [7])
+    valkey.expire(home(1).name, 5)
+    read(home(1))
+    assert valkey.ttl(home(1).name) > 5
 
 
 def test_contents_may_be_complete_from_a_post_on():
