@@ -48,7 +48,7 @@ class Connection:
         self._dirty: dict[Subscription, None] = {}
         self._allowance = Allowance()
         self._flushing: asyncio.Task[None] | None = None
-        self._renewing: set[asyncio.Task[None]] = set()
+        self._renewing: dict[Subscription, asyncio.Task[None]] = {}
         self._sending_since: float | None = None
         self._serving: asyncio.Task[None] | None = None
         self._end: Closed | None = None
@@ -72,7 +72,7 @@ class Connection:
             await self._stop_tasks()
 
     async def _stop_tasks(self) -> None:
-        tasks = [*self._renewing, *([self._flushing] if self._flushing else [])]
+        tasks = [*self._renewing.values(), *([self._flushing] if self._flushing else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -80,11 +80,8 @@ class Connection:
     # What the hub calls
 
     def has_news(self, subscription: Subscription) -> None:
-        if subscription.renewal is not None:
-            position, subscription.renewal = subscription.renewal, None
-            task = asyncio.create_task(self._renew(subscription, position))
-            self._renewing.add(task)
-            task.add_done_callback(self._renewing.discard)
+        if subscription.renewal is not None and subscription not in self._renewing:
+            self._renewing[subscription] = asyncio.create_task(self._renew(subscription))
         if subscription.has_news:
             self._dirty[subscription] = None
             self._flush_soon()
@@ -159,27 +156,36 @@ class Connection:
             raise MessageError(f"There is no subscription {message.id!r}.", message.id)
         SUBSCRIPTIONS.dec()
         self._dirty.pop(subscription, None)
+        if renewing := self._renewing.pop(subscription, None):
+            renewing.cancel()
         self.hub.leave(subscription, subscription.positions)
 
-    async def _renew(self, subscription: Subscription, token: str) -> None:
-        """Ask the rule again: join the streams that are new, from `token` where it names them, and leave the others."""
+    async def _renew(self, subscription: Subscription) -> None:
+        """Renew as often as was asked, one after the other: of two at once, the one that knows less might end last."""
         try:
-            names = await in_database(streams_for, subscription.kind, self.visitor.user, subscription.arg)
-            for gone in set(subscription.positions) - set(names or ()):
-                self.hub.leave(subscription, [gone])
-                del subscription.positions[gone]
-            if added := [name for name in names or () if name not in subscription.positions]:
-                known = tokens.decode(token) or {}
-                found = await self.hub.join(subscription, self, {name: known.get(name) for name in added})
-                if any(name not in known or part.events is None for name, part in found.items()):
-                    subscription.lose({})
-                for part in found.values():
-                    subscription.add(part.events or ())
+            while subscription.renewal is not None:
+                position, subscription.renewal = subscription.renewal, None
+                await self._ask_again(subscription, position)
         except Exception as error:
             logger.warning("cannot_renew_subscription", error=repr(error))
             self._close(Closed(Close.TRY_LATER, "The subscription could not be renewed."))
         else:
+            del self._renewing[subscription]
             self.has_news(subscription)
+
+    async def _ask_again(self, subscription: Subscription, token: str) -> None:
+        """Ask the rule: join the streams that are new, from `token` where it names them, and leave those it denies."""
+        names = await in_database(streams_for, subscription.kind, self.visitor.user, subscription.arg)
+        for gone in set(subscription.positions) - set(names or ()):
+            self.hub.leave(subscription, [gone])
+            del subscription.positions[gone]
+        if added := [name for name in names or () if name not in subscription.positions]:
+            known = tokens.decode(token) or {}
+            found = await self.hub.join(subscription, self, {name: known.get(name) for name in added})
+            if any(name not in known or part.events is None for name, part in found.items()):
+                subscription.lose({})
+            for part in found.values():
+                subscription.add(part.events or ())
 
     # What is sent
 

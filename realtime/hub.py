@@ -159,20 +159,22 @@ class Hub:
     async def _listen(self) -> None:
         """Take wake-ups from the channel layer."""
         layer = get_channel_layer()
+        group = wake.group_of(self.process)
         while True:
             try:
                 channel = await layer.new_channel()
-                await layer.group_add(wake.group_of(self.process), channel)
-                self._joined.set()
-                self._wake(self._streams)
-                while True:
-                    self._wake((await layer.receive(channel))["streams"])
+                try:
+                    await layer.group_add(group, channel)
+                    self._joined.set()
+                    self._wake(self._streams)
+                    while True:
+                        self._wake((await layer.receive(channel))["streams"])
+                finally:
+                    with contextlib.suppress(redis.RedisError, OSError):
+                        await layer.group_discard(group, channel)
             except (redis.RedisError, OSError) as error:
                 logger.warning("hub_cannot_listen", error=repr(error))
                 await asyncio.sleep(RETRY)
-            finally:
-                with contextlib.suppress(redis.RedisError, OSError):
-                    await layer.group_discard(wake.group_of(self.process), channel)
 
     def _wake(self, names: Iterable[str]) -> None:
         self._woken.update((name, None) for name in names if name in self._streams)

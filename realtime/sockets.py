@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from http.cookies import CookieError, SimpleCookie
-
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
+from django.http import parse_cookie
 
 from realtime.asgi_types import Receive, Scope, Send
 from realtime.connection import Closed, Connection
@@ -66,11 +65,9 @@ async def _serve(visitor: Visitor, receive: Receive, send: Send) -> None:
 
 
 def _session_key(scope: Scope) -> str:
-    try:
-        cookies = SimpleCookie(header(scope, b"cookie"))
-    except CookieError:
-        return ""
-    return cookies[settings.SESSION_COOKIE_NAME].value if settings.SESSION_COOKIE_NAME in cookies else ""
+    # Not http.cookies, which gives up all cookies for one that another program of the same host wrote badly.
+    key = parse_cookie(header(scope, b"cookie")).get(settings.SESSION_COOKIE_NAME, "")
+    return key if key.isalnum() else ""
 
 
 async def _close(send: Send, code: Close, reason: str) -> None:

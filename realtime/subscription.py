@@ -59,8 +59,12 @@ class Subscription:
             self.lose({})
 
     def lose(self, positions: dict[str, Position]) -> None:
-        """Go on from `positions`, and let the reader be told to load everything anew."""
+        """Go on from `positions`, and let the reader be told to load everything anew.
+
+        What was lost may have asked for a renewal.
+        """
         self.positions |= positions
+        self.renewal = self.renewal or ""
         self._events.clear()
         self._bytes = 0
         self._resync = True

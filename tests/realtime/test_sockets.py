@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
+import redis
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth import get_user_model
 
-from realtime import hub, sockets, streams
+from realtime import hub, sockets, streams, subscriptions
 from realtime.asgi import application
 from realtime.limits import Close
 from tests.realtime.conftest import headers_of, opened
@@ -109,6 +112,88 @@ async def test_resubscribing_brings_new_streams_from_the_position_and_drops_old_
         assert "news:2" not in frame["position"]
 
 
+async def test_a_renewal_lost_with_the_memory_of_valkey_is_made_up_for(session, names, monkeypatch, valkey):
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 0.2)
+    async with opened(session) as socket:
+        await subscribed(socket)
+        names.append("news:3")
+        await sync_to_async(valkey.flushdb)()
+        while "news:3" not in (frame := await socket.hear())["position"]:
+            assert frame["type"] == "resync"
+
+
+async def test_a_renewal_that_knows_less_does_not_end_last(session, names, monkeypatch):
+    asked, overtaken = threading.Event(), threading.Event()
+
+    def rule(user, argument):
+        answer = list(names)
+        if asked.is_set():
+            overtaken.set()
+        elif "news:3" in names:
+            names.remove("news:3")
+            asked.set()
+            overtaken.wait(0.3)
+        return answer
+
+    monkeypatch.setitem(subscriptions._rules, "news", rule)
+    async with opened(session) as socket:
+        await subscribed(socket)
+        names.append("news:3")
+        await append("news:1", type="resubscribe")
+        await asyncio.to_thread(asked.wait, 5)
+        await append("news:1", type="resubscribe")
+        await asyncio.to_thread(overtaken.wait, 5)
+        assert (await socket.hear())["type"] == "resync"
+        async with asyncio.timeout(5):
+            while "news:3" in hub.Hub.of_running_loop()._streams:
+                await asyncio.sleep(0.01)
+        await append("news:3", n=3)
+        await append("news:1", n=1)
+        assert (await socket.hear())["events"] == [{"type": "test", "n": 1}]
+
+
+async def test_unsubscribing_ends_a_renewal_too(session, names, monkeypatch):
+    asked, go_on = threading.Event(), threading.Event()
+    async with opened(session) as socket:
+        await subscribed(socket)
+        rule = subscriptions._rules["news"]
+        monkeypatch.setitem(subscriptions._rules, "news", lambda *whom: asked.set() or (go_on.wait(5) and rule(*whom)))
+        names.append("news:3")
+        await append("news:1", type="resubscribe")
+        await asyncio.to_thread(asked.wait, 5)
+        await socket.say(type="unsubscribe", id="1")
+        await socket.say(type="ping")
+        assert await socket.hear() == {"type": "pong"}
+        go_on.set()
+        await database_sync_to_async(get_user_model().objects.count)()
+        await socket.say(type="ping")
+        assert await socket.hear() == {"type": "pong"}
+        assert not hub.Hub.of_running_loop()._streams
+
+
+async def test_a_hub_that_cannot_listen_at_first_tries_again(session, names, monkeypatch):
+    monkeypatch.setattr(hub, "RETRY", 0.01)
+    layer = get_channel_layer()
+    answers = [redis.ConnectionError("not yet"), redis.ConnectionError("nor now")]
+    new_channel = layer.new_channel
+
+    async def away_at_first() -> str:
+        if answers:
+            raise answers.pop()
+        return await new_channel()
+
+    monkeypatch.setattr(layer, "new_channel", away_at_first)
+    async with opened(session) as socket:
+        await subscribed(socket)
+        await append("news:1", n=1)
+        assert (await socket.hear())["events"] == [{"type": "test", "n": 1}]
+
+
+async def test_a_cookie_that_another_program_wrote_badly_does_no_harm(session, names):
+    async with opened(f"{session}; theirs={{a b: 1}}, x") as socket:
+        await subscribed(socket)
+
+
 async def test_resubscribing_without_a_position_reloads(session, names):
     async with opened(session) as socket:
         await subscribed(socket)
@@ -189,6 +274,8 @@ async def test_binary_messages_end_the_socket(session):
 async def test_a_user_has_a_bounded_number_of_sockets(session, monkeypatch):
     monkeypatch.setattr(sockets, "MAX_SOCKETS", 1)
     async with opened(session) as first:
+        await first.say(type="ping")
+        assert await first.hear() == {"type": "pong"}, "it has been let in, not only accepted"
         async with opened(session) as second:
             assert await second.closed_with() == Close.TOO_MANY
         await first.say(type="ping")
