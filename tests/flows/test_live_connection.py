@@ -1,0 +1,68 @@
+"""An open page outlives what happens to its connection, and shows what it missed without a reload."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+import pytest
+from playwright.sync_api import expect
+
+from recsys.demo.logins import DEMO_PASSWORD
+from tests.flows.test_post_path import follow, is_live, write
+from tests.site import wait_for
+
+
+@pytest.fixture
+def ana_and_ben(visit):
+    """Ana's home page is open and live; Ben, whom she follows, can write."""
+    ana, ben = visit(), visit()
+    ana.log_in("ana", DEMO_PASSWORD)
+    ben.log_in("ben", DEMO_PASSWORD)
+    follow(ana, "ben")
+    ana.open("/")
+    is_live(ana)
+    ana.page.evaluate("window.notReloaded = true")
+    ben.open("/")
+    yield ana, ben
+    # The browser itself complains of each connection that it cannot have.
+    ana.complaints[:] = [complaint for complaint in ana.complaints if "WebSocket" not in complaint]
+    ben.complaints[:] = [complaint for complaint in ben.complaints if "WebSocket" not in complaint]
+
+
+def hears_of_a_new_post(ana, ben):
+    text = f"After all {uuid.uuid4()}"
+    write(ben, text)
+    expect(ana.page.locator("#new-posts")).to_have_text(re.compile("new post"), timeout=40_000)
+    ana.page.click("#new-posts")
+    expect(ana.page.locator(".post", has_text=text)).to_be_visible()
+    assert ana.page.evaluate("window.notReloaded")
+
+
+def test_the_socket_server_is_killed(ana_and_ben, site):
+    ana, ben = ana_and_ben
+    killed = site.kill("manage.py", "sockets")
+    hears_of_a_new_post(ana, ben)
+    wait_for(lambda: set(site.pids("manage.py", "sockets")) - set(killed), what="the socket server runs again")
+    is_live(ana)
+    hears_of_a_new_post(ana, ben)
+
+
+def test_valkey_is_killed_and_forgets_everything(ana_and_ben, site):
+    ana, ben = ana_and_ben
+    site.kill("valkey-server")
+    text = f"In the gap {uuid.uuid4()}"
+    write(ben, text)
+    # Told to load anew, the page does so by itself.
+    expect(ana.page.locator(".post", has_text=text)).to_be_visible(timeout=60_000)
+    hears_of_a_new_post(ana, ben)
+
+
+def test_logging_out_elsewhere_ends_the_connection(visit):
+    ana = visit()
+    ana.log_in("ana", DEMO_PASSWORD)
+    is_live(ana)
+    again = ana.context.new_page()
+    again.goto(ana.site.url + "/accounts/logout/")
+    again.locator("main form button").click()
+    expect(ana.page.locator("#connection")).to_have_attribute("data-state", "closed", timeout=15_000)
