@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.http import parse_cookie
@@ -12,6 +14,8 @@ from realtime.hub import Hub
 from realtime.limits import MAX_SOCKETS, Close
 from realtime.origins import header, is_own_origin
 from realtime.sessions import Visitor, find_visitor, in_database
+
+CLOSE_TIMEOUT = 1.0  # seconds for the close message
 
 
 async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,6 +76,7 @@ def _session_key(scope: Scope) -> str:
 
 async def _close(send: Send, code: Close, reason: str) -> None:
     try:
-        await send({"type": "websocket.close", "code": int(code), "reason": reason})
-    except OSError:
-        return  # it has gone already
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await send({"type": "websocket.close", "code": int(code), "reason": reason})
+    except (OSError, TimeoutError):
+        return  # it has gone already, or takes nothing, not even this

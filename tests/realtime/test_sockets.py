@@ -322,6 +322,33 @@ async def test_a_session_that_merely_changes_stays_connected(client_of, monkeypa
             await asyncio.sleep(0.03)
 
 
+async def test_a_reader_who_takes_nothing_is_dropped(session, names, monkeypatch):
+    """As where the other end has stopped reading, and the server's buffer is full."""
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 0.05)
+    monkeypatch.setattr(hub, "STALLED", 0.1)
+    monkeypatch.setattr(sockets, "CLOSE_TIMEOUT", 0.1)
+    sent: list[str] = []
+    stuck = asyncio.Event()
+    messages: asyncio.Queue[dict] = asyncio.Queue()
+    messages.put_nowait({"type": "websocket.connect"})
+    messages.put_nowait({"type": "websocket.receive", "text": '{"type":"subscribe","id":"1","kind":"news"}'})
+
+    async def send(message):
+        sent.append(message.get("text", message["type"]))
+        if len(sent) > 2:
+            stuck.set()
+            await asyncio.Event().wait()
+
+    scope = {"type": "websocket", "headers": headers_of(session), "scheme": "ws", "server": ("localhost", 8000)}
+    serving = asyncio.create_task(sockets.websocket(scope, messages.get, send))
+    while len(sent) < 2:
+        await asyncio.sleep(0.01)
+    await append("news:1", n=1)
+    await asyncio.wait_for(stuck.wait(), 5)
+    await asyncio.wait_for(serving, 5)
+    assert sent[-1] == "websocket.close"
+
+
 async def test_a_path_without_a_socket_says_so():
     socket = WebsocketCommunicator(application, "/elsewhere", headers=headers_of())
     assert (await socket.connect())[0]
