@@ -6,7 +6,9 @@ from typing import Any
 
 from django import forms
 
+from feeds.actions import check_text
 from feeds.models import Post
+from recsys.inputs import InputError
 
 LONGEST = Post._meta.get_field("text").max_length or 2000
 
@@ -35,3 +37,10 @@ class PostForm(forms.Form):
         super().__init__(*args, **kwargs)
         # The browser would cut off what is pasted without a word; the counter and the error say it instead.
         self.fields["text"].widget.attrs.pop("maxlength", None)
+
+    def clean_text(self) -> str:
+        """What writing a post would refuse, said beside the field."""
+        try:
+            return check_text(self.cleaned_data["text"])
+        except InputError as error:
+            raise forms.ValidationError([fault.message for fault in error.errors]) from error

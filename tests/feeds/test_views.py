@@ -140,6 +140,8 @@ class TestCompose:
             (" \n ", "Write something first"),
             ("x" * 2001, "at most 2000 characters; this one has 2001"),
             ("a\x00b", "Null characters are not allowed"),
+            ("\u202e\u200b", "must not be empty"),
+            ("a\x07b", "control character U+0007"),
         ],
     )
     @pytest.mark.parametrize("headers", [{}, HTMX])
