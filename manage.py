@@ -11,7 +11,7 @@ def main() -> None:
         from recsys.services.up import main as up
 
         sys.exit(up(sys.argv[2:]))
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys.settings.dev")
+    settings = os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys.settings.dev")
     try:
         from django.core.exceptions import ImproperlyConfigured
         from django.core.management import execute_from_command_line
@@ -21,6 +21,10 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"The configuration is wrong. {error}")
+    except ModuleNotFoundError as error:
+        if error.name is None or not settings.startswith(error.name):
+            raise
+        sys.exit(f"The configuration is wrong. DJANGO_SETTINGS_MODULE is {settings!r}, and there is no such module.")
     except Exception as error:
         from recsys.services.checks import explain
 

@@ -41,7 +41,8 @@ def check_postgres() -> list[Error]:
             found = cursor.fetchone()
     except DatabaseError as error:
         place = f"{settings.DATABASES['default']['HOST'] or 'localhost'}"
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        # Several lines, of which the first says what happened and the last may be a mere question.
+        reason = " ".join(str(error).split()) or type(error).__name__
         return [
             Error(
                 f"PostgreSQL cannot be used at {place}: {reason}",

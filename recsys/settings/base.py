@@ -128,7 +128,7 @@ LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = env.text("ACCOUNT_EMAIL_VERIFICATION", default="none")
+ACCOUNT_EMAIL_VERIFICATION = env.choice("ACCOUNT_EMAIL_VERIFICATION", "none", ("none", "optional", "mandatory"))
 ACCOUNT_PRESERVE_USERNAME_CASING = False  # one name, one profile: Ana and ana are the same person
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Tributary: "
 ACCOUNT_FORMS = {"signup": "recsys.accounts.forms.SignupForm", "login": "recsys.accounts.forms.LoginForm"}

@@ -43,9 +43,22 @@ class Environment:
             raise ImproperlyConfigured("Set these environment variables:\n" + "\n".join(missing))
 
     def names(self, name: str, default: list[str]) -> list[str]:
-        """A comma-separated list."""
+        """A comma-separated list; ImproperlyConfigured where it is set and names nothing."""
         raw = os.environ.get(name)
-        return [part.strip() for part in raw.split(",") if part.strip()] if raw else default
+        if not raw:
+            return default
+        if not (parts := [part.strip() for part in raw.split(",") if part.strip()]):
+            raise ImproperlyConfigured(
+                f"{name} is {raw!r}, which names nothing; separate names by commas, or unset it."
+            )
+        return parts
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        """One of `allowed`."""
+        value = self.text(name, default)
+        if value not in allowed:
+            raise ImproperlyConfigured(f"{name} is {value!r}; write one of {', '.join(allowed)}.")
+        return value
 
     def number(self, name: str, default: int, *, minimum: int = 0) -> int:
         """A whole number from `minimum` up."""
@@ -90,7 +103,14 @@ class Environment:
 
     def redis_url(self) -> str:
         """Where caches, streams and wake-ups live."""
-        return self._url("REDIS_URL", self.embedded.redis_url, REDIS_SCHEMES, "redis://host:6379/0")
+        url = self._url("REDIS_URL", self.embedded.redis_url, REDIS_SCHEMES, "redis://host:6379/0")
+        parts = urlsplit(url)
+        # What the client would silently take for database 0.
+        if parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]*", parts.path):
+            raise ImproperlyConfigured(
+                f"REDIS_URL ends in {parts.path!r}; databases have numbers, such as redis://host:6379/0."
+            )
+        return url
 
     def broker_url(self) -> str:
         """`CELERY_BROKER_URL`; where only `REDIS_URL` is given, that one."""

@@ -72,6 +72,9 @@ def test_the_broker_is_where_the_caches_are_unless_it_is_named(
         ("WEB_THREADS", "many", "whole number from 1 up"),
         ("WEB_THREADS", "0", "whole number from 1 up"),
         ("FLAG", "perhaps", "true"),
+        ("REDIS_URL", "redis://valkey:6379/main", "databases have numbers"),
+        ("ALLOWED_HOSTS", " , ", "names nothing"),
+        ("VERIFICATION", "maybe", "one of none, mandatory"),
     ],
 )
 def test_a_wrong_value_is_refused(variables: pytest.MonkeyPatch, name: str, value: str, advice: str) -> None:
@@ -84,6 +87,8 @@ def test_a_wrong_value_is_refused(variables: pytest.MonkeyPatch, name: str, valu
         "CSRF_TRUSTED_ORIGINS": lambda: env.origins("CSRF_TRUSTED_ORIGINS"),
         "WEB_THREADS": lambda: env.number("WEB_THREADS", 8, minimum=1),
         "FLAG": lambda: env.flag("FLAG", default=True),
+        "ALLOWED_HOSTS": lambda: env.names("ALLOWED_HOSTS", default=["localhost"]),
+        "VERIFICATION": lambda: env.choice("VERIFICATION", "none", ("none", "mandatory")),
     }
     with pytest.raises(ImproperlyConfigured) as caught:
         readers[name]()

@@ -39,9 +39,16 @@ def test_missing_settings_are_named_without_a_traceback() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_missing_settings_module_is_named() -> None:
+    done = manage("check", DJANGO_SETTINGS_MODULE="recsys.settings.nowhere")
+    assert done.returncode == 1
+    assert "DJANGO_SETTINGS_MODULE is 'recsys.settings.nowhere'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_command_says_which_service_it_cannot_reach() -> None:
     done = manage("showmigrations", **REQUIRED)
     assert done.returncode == 1
-    assert "PostgreSQL cannot be used at db.invalid" in done.stderr
+    assert "PostgreSQL cannot be used at db.invalid: failed to resolve host" in done.stderr
     assert "Start the services with `manage.py up`, or set DATABASE_URL" in done.stderr
     assert "Traceback" not in done.stderr
