@@ -13,6 +13,7 @@ from recsys.partners.credentials import make_credential
 from recsys.partners.models import ApiClient, ApiKey
 
 USE_PRECISION = timedelta(minutes=1)
+MOST_REQUESTS = 2**31 - 1  # what the column holds
 
 
 class ClientError(ValueError):
@@ -47,10 +48,10 @@ def do_create_key(*, client: ApiClient, scopes: Sequence[str]) -> CreatedKey:
 def do_create_client(*, name: str, requests_per_minute: int = 6000) -> ApiClient:
     """Make the client `name`, or return the one of that name, unchanged."""
     name = name.strip()
-    if not name or len(name) > 100:
-        raise ClientError("The name of a client has 1 to 100 characters.")
-    if requests_per_minute < 1:
-        raise ClientError("A client needs an allowance of at least 1 request a minute.")
+    if not name.isprintable() or not 0 < len(name) <= 100:
+        raise ClientError("The name of a client has 1 to 100 characters, all of them printable.")
+    if not 1 <= requests_per_minute <= MOST_REQUESTS:
+        raise ClientError(f"A client's allowance is from 1 to {MOST_REQUESTS:,} requests a minute.")
     client, _ = ApiClient.objects.get_or_create(name=name, defaults={"requests_per_minute": requests_per_minute})
     return client
 

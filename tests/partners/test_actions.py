@@ -44,7 +44,7 @@ def test_a_client_is_made_once(client_row: ApiClient) -> None:
     assert ApiClient.objects.get().requests_per_minute == 6000
 
 
-@pytest.mark.parametrize(("name", "allowance"), [("", 1), ("x" * 101, 1), ("ok", 0)])
+@pytest.mark.parametrize(("name", "allowance"), [("", 1), ("x" * 101, 1), ("a\x00b", 1), ("ok", 0), ("ok", 2**31)])
 def test_a_client_needs_a_name_and_an_allowance(db: None, name: str, allowance: int) -> None:
     with pytest.raises(ClientError):
         do_create_client(name=name, requests_per_minute=allowance)
