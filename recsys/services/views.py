@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template import loader
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from redis.exceptions import RedisError
 
 from recsys.services import metrics
 from recsys.services.health import examine
 
 FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
+RETRY_LATER = 5  # seconds
 
 
 @require_safe
@@ -67,3 +72,11 @@ def _is_loopback(address: str) -> bool:
         return ip_address(address).is_loopback
     except ValueError:
         return False
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The page for what no view caught: 503 where PostgreSQL or Valkey is away for the moment, 500 otherwise."""
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError | RedisError):
+        page = loader.render_to_string("503.html")
+        return HttpResponse(page, status=503, headers={"Retry-After": str(RETRY_LATER)})
+    return HttpResponse(loader.render_to_string("500.html"), status=500)
