@@ -12,6 +12,13 @@ from recsys.demo.logins import DEMO_PASSWORD
 from tests.flows.test_post_path import follow, is_live, write
 from tests.site import wait_for
 
+# Before the page's own scripts run, as where Valkey was away when the page was rendered.
+WITHOUT_POSITION = """
+    document.addEventListener("readystatechange", () => {
+        if (document.readyState === "interactive") document.querySelector("#timeline").dataset.position = "";
+    });
+"""
+
 
 @pytest.fixture
 def ana_and_ben(visit):
@@ -56,6 +63,27 @@ def test_valkey_is_killed_and_forgets_everything(ana_and_ben, site):
     # Told to load anew, the page does so by itself.
     expect(ana.page.locator(".post", has_text=text)).to_be_visible(timeout=60_000)
     hears_of_a_new_post(ana, ben)
+
+
+def test_a_page_without_a_position_loads_its_timeline_anew_until_it_comes(visit):
+    ana = visit()
+    ana.log_in("ana", DEMO_PASSWORD)
+    asked = []
+
+    def not_at_first(route):
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    ana.page.add_init_script(WITHOUT_POSITION)
+    ana.page.route("**/timeline/", not_at_first)
+    ana.open("/")
+    expect(ana.page.locator("#timeline")).not_to_have_attribute("data-position", "", timeout=30_000)
+    assert len(asked) == 2
+    refused = ("ERR_FAILED", "Failed to fetch")
+    ana.complaints[:] = [complaint for complaint in ana.complaints if not any(words in complaint for words in refused)]
 
 
 def test_logging_out_elsewhere_ends_the_connection(visit):

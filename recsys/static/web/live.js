@@ -8,9 +8,12 @@ const badge = document.querySelector("#home-badge");
 const state = document.querySelector("#connection");
 const LABELS = { open: "Live", connecting: "Reconnecting…", closed: "Offline" };
 const GRACE = 2500; // a short gap is nobody's business
+const RELOAD_AGAIN = 5000; // milliseconds, up to twice as long
+const UNKNOWN = "unknown"; // no position: answered by a resync
 
 const waiting = new Set();
 let stateTimer = 0;
+let reloading = 0;
 
 function shown(id) {
   return document.querySelector(`[data-post="${CSS.escape(String(id))}"]`);
@@ -43,8 +46,13 @@ function onEvent(subscription, event) {
   }
 }
 
+// Until it has come: what was missed does not come by any other way.
 function reload() {
-  if (timeline()?.dataset.firstPage === "true") body.dispatchEvent(new CustomEvent("timeline:reload"));
+  const stale = timeline();
+  if (stale?.dataset.firstPage !== "true") return;
+  clearTimeout(reloading);
+  reloading = setTimeout(() => stale === timeline() && reload(), RELOAD_AGAIN * (1 + Math.random()));
+  body.dispatchEvent(new CustomEvent("timeline:reload"));
 }
 
 function onState(name) {
@@ -73,7 +81,8 @@ pill?.addEventListener("click", () => {
 async function start() {
   const { connect } = await import(body.dataset.realtimeClient);
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  const position = timeline()?.dataset.firstPage === "true" ? timeline().dataset.position || undefined : undefined;
+  // A timeline that was rendered while there were no positions to be had may lack what came between.
+  const position = timeline()?.dataset.firstPage === "true" ? timeline().dataset.position || UNKNOWN : undefined;
   connect({
     url: `${scheme}//${location.host}${body.dataset.realtime}`,
     subscriptions: [{ kind: "timeline", arg: "", position }],
