@@ -13,6 +13,8 @@ from hypothesis.extra.django import TestCase
 
 from recsys.events.heat import HALF_LIFE, Warmth, add_heat, decayed_counts, heat_at, rebuild_heat, region_chain
 from recsys.events.models import Interaction, ItemHeat
+from recsys.outbox import store
+from recsys.outbox.handlers import execute
 from recsys.outbox.models import OutboxRow
 from tests.catalog.makers import make_item, make_items, make_user
 from tests.events.makers import did
@@ -37,6 +39,16 @@ def test_an_event_warms_its_item_in_its_region_and_in_those_that_hold_it():
     item = make_item()
     add_heat([Warmth(item.pk, "US-CA", 4.0, NOW)])
     assert counts() == {("US-CA", item.pk): (4, 1), ("US", item.pk): (4, 1), ("", item.pk): (4, 1)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_event_that_is_delivered_twice_is_counted_once():
+    item = make_item()
+    did(make_user(region="GB"), "view", item)
+    rows = store.lease(10)
+    for _ in range(2):
+        assert execute("events.interaction", [row for row in rows if row.topic == "events.interaction"]) == []
+    assert {total for _, total in counts().values()} == {1}
 
 
 @pytest.mark.django_db

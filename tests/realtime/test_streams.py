@@ -96,6 +96,13 @@ def test_a_position_ahead_of_the_stream_is_a_resync():
     assert streams.read(["a"], tokens.encode({"a": Position(position.epoch, position.offset + 5)})).resync
 
 
+def test_the_same_offset_of_another_epoch_is_a_resync():
+    """A stream that was lost and made anew may have come as far as the lost one had."""
+    position = (tokens.decode(streams.positions(["a"])) or {})["a"]
+    for epoch in (position.epoch - 1, position.epoch + 1):
+        assert streams.read(["a"], tokens.encode({"a": Position(epoch, position.offset)})).resync
+
+
 def test_one_event_for_many_streams():
     names = [f"many:{n}" for n in range(250)]
     token = streams.positions(names)
