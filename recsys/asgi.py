@@ -3,7 +3,6 @@
 from recsys.wsgi import application as pages  # isort: skip (sets Django up, which what follows needs)
 
 from realtime.asgi import application as realtime
-
 from recsys.services.routing import Site
 
 application = Site(pages=pages, realtime=realtime)
