@@ -89,6 +89,9 @@ class Connection:
     def dismiss(self) -> None:
         self._close(Closed(Close.NOT_LOGGED_IN, "You are no longer logged in."))
 
+    def turn_away(self) -> None:
+        self._close(Closed(Close.TRY_LATER, "This process cannot go on; come back."))
+
     def drop_if_stalled(self, seconds: float) -> None:
         if self._sending_since is not None and asyncio.get_running_loop().time() - self._sending_since > seconds:
             self._close(Closed(Close.TOO_SLOW, "Nothing was taken for too long."))

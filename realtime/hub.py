@@ -50,6 +50,9 @@ class Listener(Protocol):
     def dismiss(self) -> None:
         """Its visitor has departed."""
 
+    def turn_away(self) -> None:
+        """The hub cannot serve it any more; it may come back at once, to another one."""
+
     def drop_if_stalled(self, seconds: float) -> None:
         """End a connection whose other end has taken nothing for `seconds`."""
 
@@ -99,11 +102,17 @@ class Hub:
         self.connections.discard(listener)
         SOCKETS.dec()
         if not self.connections:
-            self._hubs.pop(asyncio.get_running_loop(), None)
+            self._retire()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await self._client.aclose()
+
+    def _retire(self) -> None:
+        """Leave those who come from now on to another hub."""
+        loop = asyncio.get_running_loop()
+        if self._hubs.get(loop) is self:
+            del self._hubs[loop]
 
     async def join(
         self, subscription: Subscription, listener: Listener, wanted: Mapping[str, Position | None]
@@ -154,7 +163,18 @@ class Hub:
         }
 
     def _start(self, *jobs: Coroutine[Any, Any, None]) -> None:
-        self._tasks = [asyncio.create_task(job) for job in jobs]
+        self._tasks = [asyncio.create_task(job, name=getattr(job, "__qualname__", None)) for job in jobs]
+        for task in self._tasks:
+            task.add_done_callback(self._end_if_broken)
+
+    def _end_if_broken(self, task: asyncio.Task[None]) -> None:
+        """Without one of its jobs a hub would hold sockets open that never hear anything."""
+        if task.cancelled() or not (error := task.exception()):
+            return
+        logger.error("hub_broken", job=task.get_name(), error=repr(error), exc_info=error)
+        self._retire()
+        for listener in list(self.connections):
+            listener.turn_away()
 
     async def _listen(self) -> None:
         """Take wake-ups from the channel layer."""

@@ -189,6 +189,39 @@ async def test_a_hub_that_cannot_listen_at_first_tries_again(session, names, mon
         assert (await socket.hear())["events"] == [{"type": "test", "n": 1}]
 
 
+async def test_what_is_delivered_while_a_reader_catches_up_reaches_it_too(session, names, monkeypatch):
+    read = hub.Hub._read
+    async with opened(session) as first, opened(session) as second:
+        await subscribed(first)
+
+        async def overtaken(self, wanted):
+            found = await read(self, wanted)
+            if wanted.get("news:1", "") is None:  # the second one's, from now on
+                await append("news:1", n=1)
+                assert (await first.hear())["events"] == [{"type": "test", "n": 1}]
+            return found
+
+        monkeypatch.setattr(hub.Hub, "_read", overtaken)
+        await subscribed(second)
+        assert (await second.hear())["events"] == [{"type": "test", "n": 1}]
+
+
+async def test_sockets_do_not_stay_with_a_hub_that_broke(session, names, monkeypatch):
+    def fault(*_):
+        raise AssertionError("a fault in the program")
+
+    async with opened(session) as socket:
+        await subscribed(socket)
+        with monkeypatch.context() as patch:
+            patch.setattr(hub.Hub, "_hand_out", fault)
+            await append("news:1", n=1)
+            assert await socket.closed_with() == Close.TRY_LATER
+    async with opened(session) as socket:
+        await subscribed(socket)
+        await append("news:1", n=2)
+        assert (await socket.hear())["events"] == [{"type": "test", "n": 2}]
+
+
 async def test_a_cookie_that_another_program_wrote_badly_does_no_harm(session, names):
     async with opened(f"{session}; theirs={{a b: 1}}, x") as socket:
         await subscribed(socket)
