@@ -10,6 +10,7 @@ from feeds import selectors, timelines
 from feeds.actions import do_create_post, do_delete_post, do_follow
 from feeds.models import AuthorOverride, Post
 from feeds.selectors import author_page, home_timeline, timeline_sql
+from feeds.subscriptions import timeline_streams
 from feeds.timelines import author_list, home, read_windows
 from realtime import streams
 from recsys.accounts.models import User
@@ -241,3 +242,21 @@ def test_following_many_pulled_authors_stays_within_one_position(drain_outbox, m
     assert len(page.posts) == 5
     assert page.position.count("~") == 2
     assert not streams.read(subscriptions.timeline_streams(reader.pk), page.position).resync
+
+
+@pytest.mark.parametrize("author", [1, 5], ids=["pull", "push"])
+def test_what_is_written_while_a_page_is_read_comes_after_its_position(community, drain_outbox, monkeypatch, author):
+    reader, written = community[0], []
+    read = selectors._from_windows
+
+    def overtaken(*arguments):
+        posts = read(*arguments)
+        written.append(do_create_post(author=community[author], text="meanwhile").pk)
+        drain_outbox()
+        return posts
+
+    monkeypatch.setattr(selectors, "_from_windows", overtaken)
+    page = home_timeline(reader=reader)
+    recovery = streams.read(timeline_streams(reader.pk), page.position)
+    assert not recovery.resync
+    assert [event["post"] for event in recovery.events] == written
