@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.events.inputs import EventInput, check_event, occurred_at_fault
+from recsys.events.models import EventReceipt
 from recsys.events.partitions import ensure_partitions
 from recsys.inputs import FieldError, InputError
 
@@ -47,22 +48,34 @@ def do_record_events(*, events: Sequence[EventInput], scope: str) -> RecordResul
     """Store `events` once each, all or none.
 
     `scope` says whose names the event_ids are (`user:<id>`, `client:<id>`): within it an event_id is stored once,
-    whatever else a repetition says. InputError names every event whose user, item or time cannot be accepted.
+    whatever else a repetition says. InputError names every new event whose user, item or time cannot be accepted.
     """
     now = datetime.now(UTC)
     dated = [event if event.occurred_at else replace(event, occurred_at=now) for event in events]
     if not dated:
         return RecordResult(0, 0)
-    _refuse_faulty(dated, now)
-    moments = [event.occurred_at for event in dated if event.occurred_at]
-    ensure_partitions(min(moments), max(moments), now=now)
     first = {event.event_id: event for event in reversed(dated)}
+    known = _receipts(scope, list(first))
+    new = {event_id: event for event_id, event in first.items() if event_id not in known}
+    indices = {event.event_id: index for index, event in reversed(list(enumerate(dated)))}
+    _refuse_faulty({indices[event_id]: event for event_id, event in new.items()}, now)
+    moments = [event.occurred_at for event in new.values() if event.occurred_at]
+    if not moments:
+        return RecordResult(accepted=0, duplicates=len(events))
+    ensure_partitions(min(moments), max(moments), now=now)
     try:
-        fresh = _store(first, scope)
+        fresh = _store(new, scope)
     except IntegrityError:
-        _refuse_faulty(dated, now)  # a user or item that was deleted since we looked
+        # A user or item that was deleted since we looked.
+        _refuse_faulty({indices[event_id]: event for event_id, event in new.items()}, now)
         raise
     return RecordResult(accepted=fresh, duplicates=len(events) - fresh)
+
+
+def _receipts(scope: str, event_ids: Sequence[str]) -> set[str]:
+    """Which of these events were stored before."""
+    found = EventReceipt.objects.filter(scope=scope, event_id__in=event_ids)
+    return set(found.values_list("event_id", flat=True))
 
 
 @transaction.atomic
@@ -95,11 +108,12 @@ def do_prune_receipts(*, now: datetime | None = None) -> int:
                 return total
 
 
-def _refuse_faulty(events: Sequence[EventInput], now: datetime) -> None:
-    users = set(User.objects.filter(pk__in={event.user_id for event in events}).values_list("pk", flat=True))
-    items = set(Item.objects.filter(pk__in={event.item_id for event in events}).values_list("pk", flat=True))
+def _refuse_faulty(events: Mapping[int, EventInput], now: datetime) -> None:
+    """InputError that names every fault of `events`, given by their index in what was sent."""
+    users = set(User.objects.filter(pk__in={event.user_id for event in events.values()}).values_list("pk", flat=True))
+    items = set(Item.objects.filter(pk__in={event.item_id for event in events.values()}).values_list("pk", flat=True))
     errors = []
-    for index, event in enumerate(events):
+    for index, event in sorted(events.items()):
         if event.user_id not in users:
             errors.append(FieldError(f"[{index}].user", f"There is no user {event.user_id}. Send the user first."))
         if event.item_id not in items:

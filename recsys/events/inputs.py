@@ -37,8 +37,9 @@ def check_event(
 ) -> EventInput:
     """Return what `data` describes; `users` and `items` give the ids of the names that it may use.
 
-    `history` accepts events from before retention, which imports bring (see `partitions.drop_expired`).
-    InputError names every fault in it.
+    `history` accepts events from before retention, which imports bring (see `partitions.drop_expired`). Without it the
+    bounds of the time are left to `do_record_events`, which knows whether the event is a repetition: one is recognised
+    whatever time it gives. InputError names every fault in it.
     """
     if not isinstance(data, Mapping):
         raise InputError([FieldError("", "An event must be a JSON object with event_id, user, item and kind.")])
@@ -110,7 +111,7 @@ class _EventCheck:
         moment = check_moment(given)
         if moment is None:
             self.fault("occurred_at", "This must be a date and time such as 2026-01-31T12:00:00Z, or left out for now.")
-        elif message := occurred_at_fault(moment, history=history):
+        elif history and (message := occurred_at_fault(moment, history=True)):
             self.fault("occurred_at", message)
         return moment
 

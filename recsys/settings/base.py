@@ -132,7 +132,9 @@ ACCOUNT_EMAIL_VERIFICATION = env.choice("ACCOUNT_EMAIL_VERIFICATION", "none", ("
 ACCOUNT_PRESERVE_USERNAME_CASING = False  # one name, one profile: Ana and ana are the same person
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Tributary: "
 ACCOUNT_FORMS = {"signup": "recsys.accounts.forms.SignupForm", "login": "recsys.accounts.forms.LoginForm"}
-EMAIL_BACKEND = env.text("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+# Where to send e-mail, such as smtp+tls://user:password@host:587; without it, e-mail goes to the log.
+vars().update(env.email())
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="tributary@localhost")
 
 LOGGING = configure_logging(form=env.text("LOG_FORMAT", default="auto"), level=env.text("LOG_LEVEL", default="INFO"))
 METRICS_TOKEN = env.text("METRICS_TOKEN", default="")

@@ -19,6 +19,7 @@ from recsys.services.paths import ServicePaths
 DATABASE_SCHEMES = ("postgres", "postgresql")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 BROKER_SCHEMES = ("redis", "rediss", "redis+socket", "amqp", "amqps")
+EMAIL_SCHEMES = ("smtp", "smtp+tls", "smtp+ssl", "consolemail")
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -121,6 +122,11 @@ class Environment:
         return self._url(
             "CELERY_BROKER_URL", default, BROKER_SCHEMES, "redis://host:6379/1 or amqp://user:password@host//"
         )
+
+    def email(self) -> dict[str, Any]:
+        """The EMAIL_* settings for `EMAIL_URL`; without it, e-mail is written to the log."""
+        url = self._url("EMAIL_URL", "consolemail://", EMAIL_SCHEMES, "smtp+tls://user:password@host:587")
+        return dict(environ.Env.email_url_config(url))
 
     def secret_key(self) -> str:
         """`SECRET_KEY`, or one made once and kept in the data directory."""

@@ -85,7 +85,7 @@ def test_nothing_to_record():
 def test_takes_a_fixed_number_of_queries_however_many_events(event, django_assert_num_queries):
     batch = [replace(event, event_id=f"e{number}") for number in range(500)]
     do_record_events(events=batch[:1], scope="client:1")  # which makes the partition
-    with django_assert_num_queries(7):  # users, items, partitions, a savepoint's two, receipts, interactions
+    with django_assert_num_queries(8):  # known ones, users, items, partitions, a savepoint's two, receipts, interactions
         assert do_record_events(events=batch, scope="client:1") == RecordResult(accepted=499, duplicates=1)
 
 
@@ -118,3 +118,12 @@ def test_the_same_batches_at_once_neither_deadlock_nor_count_twice(event):
     assert sum(result.accepted for result in results) == 300
     assert sum(result.duplicates for result in results) == 900
     assert Interaction.objects.count() == 300
+
+
+@pytest.mark.parametrize("age", [timedelta(days=-30), timedelta(days=365 * 30)], ids=["ahead", "before retention"])
+def test_a_repetition_is_recognised_even_by_a_time_that_no_new_event_could_have(event, age):
+    do_record_events(events=[event], scope="client:1")
+    batch = [replace(event, occurred_at=NOW - age), replace(event, event_id="e2")]
+    assert do_record_events(events=batch, scope="client:1") == RecordResult(accepted=1, duplicates=1)
+    with pytest.raises(InputError, match=r"\[1\]\.occurred_at"):
+        do_record_events(events=[batch[0], replace(batch[0], event_id="e3")], scope="client:1")

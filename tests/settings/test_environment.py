@@ -133,3 +133,18 @@ def test_where_no_key_can_be_kept_the_error_says_so(variables: pytest.MonkeyPatc
     (tmp_path / "data").write_text("a file, not a directory")
     with pytest.raises(ImproperlyConfigured, match="Set SECRET_KEY to a long random text"):
         Environment().secret_key()
+
+
+def test_email_goes_to_the_log_or_where_the_url_says(monkeypatch):
+    monkeypatch.delenv("EMAIL_URL", raising=False)
+    assert Environment().email()["EMAIL_BACKEND"] == "django.core.mail.backends.console.EmailBackend"
+    monkeypatch.setenv("EMAIL_URL", "smtp+tls://me:secret@mail.example.org:587")
+    found = Environment().email()
+    assert (found["EMAIL_HOST"], found["EMAIL_PORT"], found["EMAIL_USE_TLS"]) == ("mail.example.org", 587, True)
+    assert (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"]) == ("me", "secret")
+
+
+def test_a_wrong_email_url_says_what_to_write(monkeypatch):
+    monkeypatch.setenv("EMAIL_URL", "mail.example.org")
+    with pytest.raises(ImproperlyConfigured, match=r"EMAIL_URL.*smtp\+tls://"):
+        Environment().email()
