@@ -74,6 +74,8 @@ def configure_logging(*, form: str = "auto", level: str = "INFO") -> dict[str, A
             # Their own handlers would print each line twice; `request_finished` tells what they would tell.
             "django": {"level": level.upper(), "handlers": [], "propagate": True},
             "django.request": {"level": "ERROR", "propagate": True},
+            # Anybody can send a stray Host header, and each would be a traceback; `request_finished` says 400.
+            "django.security.DisallowedHost": {"level": "CRITICAL", "propagate": True},
             "django.server": {"level": "WARNING", "handlers": [], "propagate": True},
             "uvicorn": {"level": level.upper(), "handlers": [], "propagate": True},
             "uvicorn.access": {"level": "WARNING", "propagate": True},

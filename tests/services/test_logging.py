@@ -66,6 +66,11 @@ def test_the_end_of_a_request_is_one_line_without_its_address(lines: Any) -> Non
     assert not any(word in text for word in ("ana", "hunter2", "spy", "127.0.0.1"))
 
 
+def test_a_stray_host_is_one_line_and_no_traceback(lines: Any, client: Client) -> None:
+    assert client.get("/healthz", HTTP_HOST="stray.example.net").status_code == 400
+    assert [line["event"] for line in lines()] == ["request_finished"]
+
+
 def test_nothing_of_a_request_is_left_for_the_next(lines: Any) -> None:
     Client().get("/healthz")
     structlog.get_logger("tests").info("between")
