@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +150,15 @@ class Site:
         )
         assert done.returncode == 0, f"{script.name} {arguments}: {done.stdout}\n{done.stderr}"
         return json.loads(done.stdout.splitlines()[-1])
+
+
+@contextmanager
+def running_site(directory: Path, *, users: int, items: int, interactions: int) -> Iterator[Site]:
+    """A started site; it stops clean at the end, or that is an AssertionError."""
+    site = Site(directory, users=users, items=items, interactions=interactions)
+    try:
+        site.start()
+        yield site
+    finally:
+        if site.process is not None:
+            assert site.stop() == 0

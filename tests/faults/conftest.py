@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.site import Site
+from tests.site import Site, running_site
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,10 +20,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="module")
 def site(open_directory: Callable[[], Path]) -> Iterator[Site]:
     """One site for all of them: a fault that leaves something behind shows in the next test."""
-    running = Site(open_directory() / "data", users=30, items=40, interactions=500)
-    try:
-        running.start()
+    with running_site(open_directory() / "data", users=30, items=40, interactions=500) as running:
         yield running
-    finally:
-        if running.process is not None:
-            assert running.stop() == 0

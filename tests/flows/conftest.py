@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.site import Site
+from tests.site import Site, running_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
@@ -25,14 +25,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def site(open_directory: Callable[[], Path]) -> Iterator[Site]:
-    """A site with a small demo community; it stops clean at the end, or the run fails."""
-    running = Site(open_directory() / "data", users=120, items=200, interactions=6000)
-    try:
-        running.start()
+    """A site with a small demo community."""
+    with running_site(open_directory() / "data", users=120, items=200, interactions=6000) as running:
         yield running
-    finally:
-        if running.process is not None:
-            assert running.stop() == 0
 
 
 @pytest.fixture(scope="session")
