@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from channels.db import database_sync_to_async
 from django.contrib import auth
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from django.db import connections
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -24,10 +24,15 @@ T = TypeVar("T")
 
 
 async def in_database(function: Callable[..., T], *arguments: Any) -> T:
-    """Call a function that queries the database, in a thread that gives its connection back afterwards."""
-    call = database_sync_to_async(function, thread_sensitive=False, executor=_threads)
-    result: T = await call(*arguments)
-    return result
+    """Call a function that queries the database, in a thread that closes its connection afterwards."""
+
+    def call() -> T:
+        try:
+            return function(*arguments)
+        finally:
+            connections.close_all()
+
+    return await asyncio.get_running_loop().run_in_executor(_threads, call)
 
 
 @dataclass(eq=False, slots=True)
