@@ -3,7 +3,7 @@
 //   const live = connect({
 //     url: "wss://example.org/realtime/ws",
 //     subscriptions: [{ kind: "timeline", arg: "", position: "…" }],   // position: the token that came with the data
-//     onEvent: (subscription, event) => …,      // each event once, in order; after a resync perhaps some twice
+//     onEvent: (subscription, event) => …,      // none is missed; one may come twice, after a worker was killed, say
 //     onResync: (subscription) => …,            // the gap is too large: load the data anew
 //     onState: (state) => …,                    // "connecting", "open" (all subscriptions stand), "closed" (for good)
 //   });
