@@ -50,6 +50,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config.add_cleanup(services.stop)  # the last added is called first
 
 
+# What feeds/migrations/0002_pull_authors.py puts there.
+POLICY = "INSERT INTO feeds_fanoutpolicy (id, celebrity_threshold, lower_bound) VALUES (1, 10000, 8000)"
+
+
 class ByFile(LoadScopeScheduling):
     """Gives whole files to workers, so that what a file shares is made once.
 
@@ -89,15 +93,18 @@ def _remove_abandoned(parent: Path) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _flush_into_unmanaged_tables() -> Iterator[None]:
-    """Between transactional tests Django truncates its managed tables alone, to which a partitioned one refers."""
+def _flush_to_a_new_database() -> Iterator[None]:
+    """Between transactional tests Django empties its managed tables: now with what refers to them, and but for one row.
 
-    def cascading(self: DatabaseOperations, style: Any, tables: Any, **options: Any) -> list[str]:
-        return flush(self, style, tables, **(options | {"allow_cascade": True}))
+    The next test must find what a new database holds.
+    """
+
+    def flushing(self: DatabaseOperations, style: Any, tables: Any, **options: Any) -> list[str]:
+        return [*flush(self, style, tables, **(options | {"allow_cascade": True})), POLICY]
 
     flush = DatabaseOperations.sql_flush
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DatabaseOperations, "sql_flush", cascading)
+        patch.setattr(DatabaseOperations, "sql_flush", flushing)
         yield
 
 
