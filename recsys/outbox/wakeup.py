@@ -76,13 +76,17 @@ def _writes(sql: str) -> bool:
 
 @cache
 def _captured() -> re.Pattern[str]:
-    """Matches a statement that writes to a table with capture triggers, or adds rows to the outbox itself."""
+    """Matches a statement that writes to a table with capture triggers, or adds rows to the outbox itself.
+
+    A model whose triggers stand in a migration of its own says so with `captured = True`.
+    """
     tables = {
         model._meta.db_table
         for model in apps.get_models()
-        if any(trigger.name.startswith("capture_") for trigger in getattr(model._meta, "triggers", ()))
+        if getattr(model, "captured", False)
+        or any(trigger.name.startswith("capture_") for trigger in getattr(model._meta, "triggers", ()))
     }
-    names = "|".join(sorted(map(re.escape, tables | {"events_interaction"})))
+    names = "|".join(sorted(map(re.escape, tables)))
     return re.compile(
         r"\b(?:(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO|COPY)\s+(?:ONLY\s+)?"
         rf'(?:"?public"?\.)?"?(?:{names})"?|INSERT\s+INTO\s+"?outbox"?)\b',

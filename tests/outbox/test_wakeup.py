@@ -38,6 +38,7 @@ def test_a_commit_of_a_captured_change_nudges_once(valkey):
         "UPDATE catalog_item SET title = 'x'",
         "with gone as (delete from catalog_item returning id) select * from gone",
         "INSERT INTO outbox (aggregatetype, aggregateid, type, payload) VALUES ('a', '1', 'x', '{}')",
+        "DELETE FROM events_interaction",  # whose trigger stands in a migration
     ],
 )
 def test_raw_sql_nudges_too(valkey, statement):
