@@ -64,6 +64,8 @@ class Connection:
         except asyncio.CancelledError:
             if self._end is None:
                 raise
+            # It ends here and not by this cancellation, which time-outs after it would otherwise take for their own.
+            self._serving.uncancel()
             raise self._end from None
         finally:
             SUBSCRIPTIONS.dec(len(self._subscriptions))
