@@ -62,7 +62,7 @@ class Connection:
                     return
                 await self._handle(event)
         except asyncio.CancelledError:
-            if self._end is None:
+            if self._end is None or self._serving is None:
                 raise
             # It ends here and not by this cancellation, which time-outs after it would otherwise take for their own.
             self._serving.uncancel()
