@@ -5,6 +5,7 @@ from realtime.valkey import KeyPattern
 HISTORY = 100  # entries a stream keeps
 STREAM_TTL = 24 * 3600  # seconds since somebody last asked for the stream
 PRESENCE_TTL = 30  # seconds for which a socket server counts as present without saying so again
+MOST_PRESENT = 200_000  # streams with readers that are known all at once; of more, those that were seen last
 
 STREAM = KeyPattern(
     template="realtime:stream:{name}",
@@ -18,5 +19,12 @@ PRESENCE = KeyPattern(
     owner="realtime",
     holds="Sorted set: socket server process → until when (seconds) it counts as having readers of the stream",
     bound="one entry a socket server process",
+    ttl=PRESENCE_TTL,
+)
+PRESENT = KeyPattern(
+    template="realtime:present",
+    owner="realtime",
+    holds="Sorted set: stream → until when (seconds) some socket server counts as having readers of it; a hint",
+    bound=f"{MOST_PRESENT} streams",
     ttl=PRESENCE_TTL,
 )

@@ -1,4 +1,4 @@
-"""The two scripts that run inside Valkey, and their arguments and answers. Pure: no connection is made here.
+"""The scripts that run inside Valkey, and their arguments and answers. Pure: no connection is made here.
 
 A stream is a Valkey stream whose ids are `<epoch>-<offset>`. The epoch is the time in microseconds at which the stream
 was created, and offsets count up from 0, an entry without an event that marks the beginning. So a stream that was lost
@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from realtime.keys import HISTORY, PRESENCE, PRESENCE_TTL, STREAM, STREAM_TTL
+from realtime.keys import HISTORY, MOST_PRESENT, PRESENCE, PRESENCE_TTL, PRESENT, STREAM, STREAM_TTL
 
+_NAME_AT = len(STREAM.key(name="")) + 1  # where, counting from 1 as Lua does, a stream's key holds its name
 # Scripts over more keys hold up everybody else for milliseconds.
 STREAMS_PER_CALL = 100
 
@@ -41,12 +42,14 @@ return wake
 
 # Reading is an interest in the stream: it creates a missing one, prolongs its life and, for a socket server, says
 # that it has readers. The answer for each stream is {last id}, {last id, entries} or {last id, 0} for "not whole".
+# The set of all streams with readers loses at each call more of its oldest than the call can add, so that it stays
+# within its bound without ever being cleared at length.
 READ = """
-local process, n = ARGV[2], #ARGV - 3
+local process, n = ARGV[2], #ARGV - 5
 local time = redis.call('TIME')
-local answer = {}
+local answer, present = {}, {}
 for i = 1, n do
-    local key, from = KEYS[i], ARGV[i + 3]
+    local key, from = KEYS[i], ARGV[i + 5]
     local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
     last = last and last[1]
     if not last then
@@ -59,6 +62,8 @@ for i = 1, n do
         redis.call('ZREMRANGEBYSCORE', presence, '-inf', '(' .. time[1])
         redis.call('ZADD', presence, time[1] + ARGV[3], process)
         redis.call('EXPIRE', presence, ARGV[3])
+        present[#present + 1] = time[1] + ARGV[3]
+        present[#present + 1] = string.sub(key, ARGV[5])
     end
     answer[i] = {last}
     if from ~= '' and from ~= last then
@@ -74,8 +79,21 @@ for i = 1, n do
         answer[i][2] = (epoch == newest_epoch and #events == missing) and events or 0
     end
 end
+if process ~= '' and n > 0 then
+    local all = KEYS[2 * n + 1]
+    redis.call('ZADD', all, unpack(present))
+    local gone = math.min(redis.call('ZCOUNT', all, '-inf', '(' .. time[1]), 2 * n)
+    gone = math.max(gone, redis.call('ZCARD', all) - ARGV[4])
+    if gone > 0 then
+        redis.call('ZREMRANGEBYRANK', all, 0, gone - 1)
+    end
+    redis.call('EXPIRE', all, ARGV[3])
+end
 return answer
 """
+
+# Part of the streams with readers, from a rank to a rank, as one text: the client takes lists apart item by item.
+PRESENT_PART = "return table.concat(redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2]), ' ')"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -117,8 +135,9 @@ def append_answer(names: Sequence[str], answer: Sequence[Any]) -> Iterator[tuple
 def read_arguments(wanted: Mapping[str, Position | None], process: str = "") -> list[Any]:
     """Arguments of EVAL: the streams with the positions to read from, and the socket server that reads, if one does."""
     names = list(wanted)
-    keys = _keys(names) if process else [STREAM.key(name=name) for name in names]
-    return [READ, len(keys), *keys, STREAM_TTL, process, PRESENCE_TTL, *(str(wanted[name] or "") for name in names)]
+    keys = [*_keys(names), PRESENT.key()] if process else [STREAM.key(name=name) for name in names]
+    limits = [STREAM_TTL, process, PRESENCE_TTL, MOST_PRESENT, _NAME_AT]
+    return [READ, len(keys), *keys, *limits, *(str(wanted[name] or "") for name in names)]
 
 
 def read_answer(wanted: Mapping[str, Position | None], answer: Sequence[Any]) -> dict[str, StreamRead]:
@@ -128,6 +147,15 @@ def read_answer(wanted: Mapping[str, Position | None], answer: Sequence[Any]) ->
         )
         for name, found in zip(wanted, answer, strict=True)
     }
+
+
+def present_arguments(rank: int, members: int) -> list[Any]:
+    """Arguments of EVAL: `members` of the streams with readers, from `rank` on."""
+    return [PRESENT_PART, 1, PRESENT.key(), rank, rank + members - 1]
+
+
+def present_answer(answer: bytes) -> list[str]:
+    return answer.decode().split()
 
 
 T = TypeVar("T")

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import pytest
+import redis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from realtime import streams, tokens
-from realtime.keys import HISTORY, PRESENCE, STREAM, STREAM_TTL
+from realtime import scripts, streams, tokens
+from realtime.keys import HISTORY, MOST_PRESENT, PRESENCE, PRESENCE_TTL, PRESENT, STREAM, STREAM_TTL
 from realtime.scripts import Position
 from realtime.valkey import get_client
 
@@ -132,6 +133,73 @@ def test_only_processes_that_are_present_are_woken_and_each_once(valkey, monkeyp
         heard = [pubsub.get_message(timeout=5)["channel"].decode() for _ in range(2)]
         assert [channel.rpartition(".")[2] for channel in sorted(heard)] == ["one", "two"]
         assert pubsub.get_message(timeout=0.1) is None
+
+
+def visit(process: str, *names: str) -> None:
+    """Read streams as the hub of a socket server does."""
+    get_client().eval(*scripts.read_arguments(dict.fromkeys(names), process))
+
+
+def expire_presence(valkey: redis.Redis, *names: str) -> None:
+    """Let the presence in these streams have ended a second ago."""
+    now = valkey.time()[0]
+    valkey.zadd(PRESENT.key(), dict.fromkeys(names, now - 1))
+
+
+@pytest.mark.parametrize("whole_up_to", [0, 1000], ids=["by name", "all of them"])
+def test_streams_with_readers_are_known_in_bulk(valkey, monkeypatch, whole_up_to):
+    monkeypatch.setattr(streams, "WHOLE_UP_TO", whole_up_to)
+    monkeypatch.setattr(streams, "MEMBERS_PER_CALL", 3)
+    visit("one", *(f"user:{n}" for n in range(10)))
+    visit("two", "user:3", "author:7.x_-")
+    expire_presence(valkey, "user:4", "user:5")
+    streams.positions(["user:11"])  # a page that asks, and no socket
+    found = streams.with_readers([*(f"user:{n}" for n in range(3, 13)), "author:7.x_-"])
+    assert found == {"user:3", "user:6", "user:7", "user:8", "user:9", "author:7.x_-"}
+    assert streams.with_readers([]) == set()
+
+
+def test_it_takes_the_way_that_is_shorter(valkey, monkeypatch):
+    visit("one", *(f"user:{n}" for n in range(10)))
+    calls = lambda: {name: valkey.info("commandstats").get(f"cmdstat_{name}") for name in ("zmscore", "zrange")}  # noqa: E731
+    valkey.config_resetstat()
+    assert streams.with_readers([f"user:{n}" for n in range(9, 100)]) == {"user:9"}
+    assert calls()["zmscore"] is None
+    valkey.config_resetstat()
+    assert streams.with_readers(["user:9", "user:10"]) == {"user:9"}
+    assert calls()["zrange"] is None
+    assert calls()["zmscore"]["calls"] == 1
+
+
+def test_what_is_known_of_readers_can_be_lost_and_comes_back(valkey):
+    visit("one", "a")
+    valkey.flushdb()
+    assert streams.with_readers(["a"]) == set()
+    visit("one", "a")
+    assert streams.with_readers(["a"]) == {"a"}
+
+
+def test_streams_with_readers_run_out(valkey):
+    names = [f"old:{n}" for n in range(10)]
+    visit("one", *names)
+    assert 0 < valkey.ttl(PRESENT.key()) <= PRESENCE_TTL
+    expire_presence(valkey, *names)
+    for n in range(5):
+        visit("one", "a", "b")
+        assert valkey.zcard(PRESENT.key()) == 2 + max(0, 10 - 4 * (n + 1)), "a call clears a few, so that none is long"
+    assert streams.with_readers([*names, "a"]) == {"a"}
+
+
+def test_streams_with_readers_are_bounded_and_the_oldest_go(valkey, monkeypatch):
+    assert MOST_PRESENT <= 200_000
+    monkeypatch.setattr(scripts, "MOST_PRESENT", 5)
+    visit("one", *(f"first:{n}" for n in range(4)))
+    valkey.zadd(PRESENT.key(), {"first:2": valkey.time()[0] + 1})
+    visit("one", "second:1", "second:2")
+    assert valkey.zcard(PRESENT.key()) == 5
+    assert streams.with_readers([f"first:{n}" for n in range(4)]) == {"first:0", "first:1", "first:3"}
+    visit("one", *(f"third:{n}" for n in range(9)))
+    assert valkey.zcard(PRESENT.key()) == 5
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a~b", "a=b", "x" * 101, "a\n"])
