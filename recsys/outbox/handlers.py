@@ -43,7 +43,10 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Handler:
-    """A registered handler and the Celery task that runs it; a message holds at most `batch` rows."""
+    """A registered handler and the Celery task that runs it; a message holds at most `batch` rows.
+
+    `waiting` bounds the messages in its queue that no worker has taken: later rows of less work cannot pass those.
+    """
 
     topic: str
     function: Function
@@ -51,13 +54,19 @@ class Handler:
     queue: str
     batch: int
     in_transaction: bool
+    waiting: int | None = None
 
 
 _handlers: dict[str, Handler] = {}
 
 
 def handler(
-    topic: str, *, queue: str = "celery", batch: int = 200, effect: Literal["external", "transaction"] = "external"
+    topic: str,
+    *,
+    queue: str = "celery",
+    batch: int = 200,
+    effect: Literal["external", "transaction"] = "external",
+    waiting: int | None = None,
 ) -> Callable[[Function], Function]:
     """Register the decorated function for `topic`. A second one for the same topic is an error in the program."""
 
@@ -70,7 +79,7 @@ def handler(
         def task(messages: list[list[Any]]) -> None:
             execute(topic, [Row.from_message(topic, message) for message in messages])
 
-        _handlers[topic] = Handler(topic, function, task, queue, batch, effect == "transaction")
+        _handlers[topic] = Handler(topic, function, task, queue, batch, effect == "transaction", waiting)
         return function
 
     return register

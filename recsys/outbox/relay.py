@@ -30,7 +30,7 @@ BATCH = 2000  # rows of one topic leased at once
 SWEEP = 0.5  # seconds between looks where nobody nudges
 BREATH = 0.02  # seconds between looks at queues that are full
 LONGEST_PAUSE = 5.0  # seconds between attempts while PostgreSQL or the broker is away
-MAX_WAITING = 32  # messages in a queue that no worker has taken yet
+MAX_WAITING = 32  # messages in a queue that no worker has taken yet, where no handler asks for fewer
 SUSPECT = 2  # executions that have begun and not ended well, from which on a row is sent alone
 
 logger = structlog.get_logger(__name__)
@@ -126,14 +126,14 @@ class _Rooms:
         if self.are_full or time.monotonic() - self._asked > SWEEP:
             self._ask()
         return {
-            topic: self._messages.get(entry.queue, MAX_WAITING) * entry.batch
+            topic: self._messages.get(entry.queue, _most_waiting(entry.queue)) * entry.batch
             for topic, entry in all_registered().items()
         }
 
     def take(self, sent: Mapping[str, int]) -> None:
         """Count the messages that were sent."""
         for queue, messages in sent.items():
-            self._messages[queue] = max(0, self._messages.get(queue, MAX_WAITING) - messages)
+            self._messages[queue] = max(0, self._messages.get(queue, _most_waiting(queue)) - messages)
 
     @property
     def are_full(self) -> bool:
@@ -145,8 +145,13 @@ class _Rooms:
             channel = broker.default_channel
             for name, queue in current_app.amqp.queues.items():
                 waiting = int(queue.bind(channel).queue_declare().message_count)
-                self._messages[name] = max(0, MAX_WAITING - waiting)
+                self._messages[name] = max(0, _most_waiting(name) - waiting)
         self._asked = time.monotonic()
+
+
+def _most_waiting(queue: str) -> int:
+    entries = (entry for entry in all_registered().values() if entry.queue == queue)
+    return min([MAX_WAITING, *(entry.waiting for entry in entries if entry.waiting)])
 
 
 class _Bell:

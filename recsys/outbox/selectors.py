@@ -6,14 +6,15 @@ from django.db import connection
 
 from recsys.outbox.store import TOPICS
 
+# Children are due since before they were written (see store.py), and have waited since they were.
 _LAG = f"""
     WITH RECURSIVE {TOPICS}
-    SELECT coalesce(extract(epoch FROM statement_timestamp() - min(oldest.leased_until)), 0)
+    SELECT coalesce(extract(epoch FROM statement_timestamp() - min(foremost.waits_since)), 0)
     FROM topics CROSS JOIN LATERAL (
-        SELECT leased_until FROM outbox
+        SELECT greatest(leased_until, created_at) AS waits_since FROM outbox
         WHERE aggregatetype = topics.topic AND parked_at IS NULL AND leased_until <= statement_timestamp()
         ORDER BY leased_until LIMIT 1
-    ) oldest
+    ) foremost
 """  # noqa: S608
 _BACKLOG = """
     SELECT aggregatetype,
@@ -25,7 +26,10 @@ _BACKLOG = """
 
 
 def relay_lag() -> float:
-    """For how many seconds the oldest row that is due has been waiting for the relay; 0 where none is."""
+    """For how many seconds the row that is next has been waiting for the relay, at most of all topics; 0: none is.
+
+    Of a large job, the rows behind may have waited for up to HEAD_START more, while smaller jobs passed them.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_LAG)
         return float(cursor.fetchone()[0])

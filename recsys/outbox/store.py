@@ -5,6 +5,8 @@
      └────────────────┴──fail: after a back-off──▶ … ──▶ parked after MAX_ATTEMPTS, with the error
 
 `leased_until` alone says when a row is due: now for a new one, later for one that is being handled or that failed.
+Children are due since before they were written, by place, so that all are due at once, and a job that comes when a
+larger one is half done goes past the rest of it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,10 @@ from recsys.outbox.rows import Child, Row
 LEASE = 60  # seconds a handler has for its batch before the rows go out again
 MAX_ATTEMPTS = 8
 LONGEST_BACK_OFF = 300  # seconds
+# The child in place n lets those pass that are written within n STEPs after it, but none for longer than HEAD_START.
+# A STEP is more than handling a child takes: so what is left of a job when another comes is behind the other's first.
+STEP = 0.1  # seconds
+HEAD_START = 120  # seconds
 LONGEST_ERROR = 4000  # characters kept of an error
 
 # The topics that have rows, from the index alone: a step for each topic, however many rows there are.
@@ -38,7 +44,7 @@ _LEASE = f"""
         SELECT taken.* FROM topics
         LEFT JOIN unnest(%(bounded)s::text[], %(rooms)s::int[]) AS bound (topic, room) USING (topic)
         CROSS JOIN LATERAL (
-            SELECT id, ctid AS place, attempts FROM outbox
+            SELECT id, ctid AS place, attempts, leased_until AS due_at FROM outbox
             WHERE aggregatetype = topics.topic AND parked_at IS NULL AND leased_until <= statement_timestamp()
             ORDER BY leased_until LIMIT least(coalesce(room, %(limit)s), %(limit)s) FOR UPDATE SKIP LOCKED
         ) taken
@@ -50,15 +56,20 @@ _LEASE = f"""
         RETURNING o.id, o.aggregatetype, o.aggregateid, o.type, o.payload, o.request_id
     )
     SELECT leased.id::text, aggregatetype, aggregateid, type, payload::text, due.attempts, request_id
-    FROM leased JOIN due USING (id)
+    FROM leased JOIN due USING (id) ORDER BY due.due_at
 """  # noqa: S608
 _FINISH = """
     DELETE FROM outbox USING (SELECT set_config('synchronous_commit', 'off', true)) quick
     WHERE id = ANY(%s::uuid[]) RETURNING id::text
 """
 _INSERT_CHILDREN = """
-    INSERT INTO outbox (aggregatetype, aggregateid, type, payload, request_id)
-    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[], %s::text[])
+    INSERT INTO outbox (aggregatetype, aggregateid, type, payload, leased_until, request_id)
+    SELECT topic, key, type, payload,
+           -- From HEAD_START before now, in steps that begin as STEP and become smaller, to just before now.
+           statement_timestamp() - make_interval(secs => %(head_start)s / (1 + place * %(step)s / %(head_start)s)),
+           %(request)s
+    FROM unnest(%(topics)s::text[], %(keys)s::text[], %(types)s::text[], %(payloads)s::jsonb[], %(places)s::int[])
+         AS child (topic, key, type, payload, place)
 """
 _FAIL = """
     UPDATE outbox SET
@@ -72,7 +83,7 @@ _FAIL = """
 
 
 def lease(limit: int, rooms: Mapping[str, int] | None = None) -> list[Row]:
-    """Take up to `limit` due rows of each topic, those longest due; nobody else gets them for LEASE seconds.
+    """Take up to `limit` due rows of each topic, the longest due first; nobody else gets them for LEASE seconds.
 
     `rooms` bounds single topics further.
     """
@@ -126,13 +137,16 @@ def add_children(children: Sequence[Child], request_id: str | None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             _INSERT_CHILDREN,
-            [
-                [child.topic for child in children],
-                [child.key for child in children],
-                [child.type for child in children],
-                [orjson.dumps(child.payload).decode() for child in children],
-                [request_id] * len(children),
-            ],
+            {
+                "topics": [child.topic for child in children],
+                "keys": [child.key for child in children],
+                "types": [child.type for child in children],
+                "payloads": [orjson.dumps(child.payload).decode() for child in children],
+                "places": [child.place for child in children],
+                "request": request_id,
+                "head_start": float(HEAD_START),
+                "step": STEP,
+            },
         )
 
 

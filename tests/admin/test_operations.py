@@ -35,7 +35,8 @@ def test_a_relay_that_stands_still_is_an_alarm(admin: Client):
     OutboxRow.objects.all().delete()
     row = OutboxRow.objects.create(aggregatetype="feeds.post", aggregateid="1", type="insert")
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE outbox SET leased_until = now() - interval '2 minutes' WHERE id = %s", [row.pk])
+        ago = "now() - interval '2 minutes'"
+        cursor.execute(f"UPDATE outbox SET leased_until = {ago}, created_at = {ago} WHERE id = %s", [row.pk])
     value, alarm = panel(admin)["Relay lag"]
     assert alarm
     assert float(value.removesuffix(" s")) >= 120

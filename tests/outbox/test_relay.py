@@ -6,13 +6,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import redis
 from django.db import connection, transaction
 
 from recsys.catalog.models import ContentVector, Item
-from recsys.outbox import relay, store
+from recsys.outbox import handlers, relay, store
 from recsys.outbox.handlers import registered
 from recsys.outbox.models import OutboxRow
 from tests.site import ROOT, wait_for
@@ -82,6 +83,16 @@ def test_a_full_queue_gets_no_more_and_holds_up_no_other(monkeypatch, settings):
     add("feeds.post", 1)
     assert relay.relay_once() == 1
     assert _messages(settings) == 4
+
+
+def test_a_handler_may_ask_for_fewer_messages_in_its_queue(monkeypatch, settings):
+    """What waits in the outbox can be passed by smaller jobs, what waits in the broker cannot."""
+    entry = registered("feeds.fanout_chunk")
+    monkeypatch.setitem(handlers._handlers, entry.topic, replace(entry, waiting=2))
+    add("feeds.fanout_chunk", 10)
+    add("catalog.item", 10, attempts=relay.SUSPECT)  # a message each, in another queue
+    assert relay.relay_once() == 2 + 10
+    assert _messages(settings) == 2 + 10
 
 
 def test_a_million_rows_of_one_topic_do_not_starve_another():

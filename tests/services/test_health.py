@@ -76,7 +76,9 @@ def test_a_missing_process_is_named_with_a_hint(missing: str) -> None:
 @pytest.mark.usefixtures("_running")
 def test_a_relay_that_falls_behind() -> None:
     waiting = timezone.now() - timedelta(minutes=5)
-    OutboxRow.objects.create(aggregatetype="t", aggregateid="1", type="insert", leased_until=waiting)
+    OutboxRow.objects.create(
+        aggregatetype="t", aggregateid="1", type="insert", created_at=waiting, leased_until=waiting
+    )
     status, checks = ask()
     assert status == 503
     assert failing(checks) == {"relay_lag"}
