@@ -6,19 +6,22 @@ from collections.abc import Sequence
 
 from django.db import connection, transaction
 
-from feeds.models import AuthorStats, DeliveryMode, FanoutPolicy, Post
+from feeds.models import AuthorOverride, AuthorStats, DeliveryMode, FanoutPolicy, Post
+from recsys.accounts.models import User
+from recsys.inputs import FieldError, InputError
 
-# The override decides, else the follower count: a celebrity from the threshold on, not one below the lower bound, and
-# between the two what the author was before. Row locks are taken in the order of the ids, against deadlocks.
-_DECIDE = """
+# A celebrity from the threshold on, not one below the lower bound, and between the two what the author was before.
+IS_CELEBRITY = """
+    CASE WHEN s.follower_count >= {upper} THEN true WHEN s.follower_count < {lower} THEN false ELSE s.is_celebrity END
+"""
+# The override decides, else the follower count. Row locks are taken in the order of the ids, against deadlocks.
+_DECIDE = f"""
     WITH authors AS (
         SELECT DISTINCT author_id FROM feeds_post WHERE item_id = ANY(%(posts)s) AND mode IS NULL
     ), policy AS (
         SELECT celebrity_threshold AS upper, lower_bound AS lower FROM feeds_fanoutpolicy WHERE id = 1
     ), decided AS (
-        SELECT s.author_id,
-               CASE WHEN s.follower_count >= policy.upper THEN true
-                    WHEN s.follower_count < policy.lower THEN false ELSE s.is_celebrity END AS is_celebrity
+        SELECT s.author_id, {IS_CELEBRITY.format(upper="policy.upper", lower="policy.lower")} AS is_celebrity
         FROM feeds_authorstats s JOIN authors USING (author_id) CROSS JOIN policy
         ORDER BY s.author_id FOR UPDATE OF s
     ), modes AS (
@@ -34,12 +37,36 @@ _DECIDE = """
     )
     UPDATE feeds_post p SET mode = m.mode FROM modes m
     WHERE p.author_id = m.author_id AND p.item_id = ANY(%(posts)s) AND p.mode IS NULL
-"""
+"""  # noqa: S608 (a constant with another one inside)
 
 
 def get_policy() -> FanoutPolicy:
     """The policy as staff last saved it."""
     return FanoutPolicy.objects.get_or_create(pk=1)[0]
+
+
+def check_policy(*, threshold: int, lower_bound: int) -> None:
+    """Refuse bounds with nothing between them; InputError."""
+    if lower_bound > threshold:
+        message = f"The lower bound cannot be above the threshold ({threshold:,})."
+        raise InputError([FieldError("lower_bound", message)])
+
+
+def do_save_policy(*, threshold: int, lower_bound: int) -> FanoutPolicy:
+    """Let these bounds decide every post that has no mode yet. InputError where they make no sense."""
+    check_policy(threshold=threshold, lower_bound=lower_bound)
+    values = {"celebrity_threshold": threshold, "lower_bound": lower_bound}
+    return FanoutPolicy.objects.update_or_create(pk=1, defaults=values)[0]
+
+
+def do_save_override(*, author: User, mode: str, reason: str = "") -> AuthorOverride:
+    """Give every further post of `author` this mode, whatever their followers."""
+    return AuthorOverride.objects.update_or_create(author=author, defaults={"mode": mode, "reason": reason})[0]
+
+
+def do_delete_overrides(*, authors: Sequence[int]) -> None:
+    """Let the followers of these authors decide again."""
+    AuthorOverride.objects.filter(author__in=authors).delete()
 
 
 def do_decide_modes(*, posts: Sequence[int]) -> None:

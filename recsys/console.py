@@ -9,18 +9,22 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Field, ForeignKey, JSONField, Model, QuerySet, URLField
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from recsys.inputs import InputError
 
 MOST_ROWS = 10_000
 MAX_JSON_LENGTH = 100_000
+RECENT_CHANGES = 20
 
 
 class BoundedPaginator(Paginator):
@@ -114,14 +118,59 @@ class ReadOnlyAdmin(BaseAdmin):
 
 
 class ChronicleAdmin(BaseAdmin):
-    """The history says from what to what a field was changed, not only that it was."""
+    """The history says from what to what a field was changed, and what a deleted row held, not only that it was.
+
+    `changes`, among the read-only fields, shows it on the row's own page.
+    """
 
     def construct_change_message(self, request: HttpRequest, form: forms.Form, formsets: Any, add: bool = False) -> Any:
         if add:
-            return "Added: " + "; ".join(f"{form[name].label} {form.cleaned_data[name]}" for name in form.cleaned_data)
+            return "Added: " + "; ".join(
+                f"{form[name].label} {_said(form.cleaned_data[name])}" for name in form.cleaned_data
+            )
         return "; ".join(
-            f"{form[name].label}: {form.initial.get(name)} → {form.cleaned_data[name]}" for name in form.changed_data
+            f"{form[name].label}: {_said(form.initial.get(name))} → {_said(form.cleaned_data[name])}"
+            for name in form.changed_data
         )
+
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> list[LogEntry]:
+        kept = [field for field in self.opts.concrete_fields if field.name in (self.fields or ())]
+        return LogEntry.objects.bulk_create(
+            LogEntry(
+                user_id=cast(int, request.user.pk),
+                content_type=ContentType.objects.get_for_model(row, for_concrete_model=False),
+                object_id=row.pk,
+                object_repr=str(row)[:200],
+                action_flag=DELETION,
+                change_message="Deleted: "
+                + "; ".join(f"{capfirst(one.verbose_name)} {_said(getattr(row, one.name))}" for one in kept),
+            )
+            for row in queryset
+        )
+
+    @admin.display(description="Who changed what")
+    def changes(self, row: Model) -> str:
+        return recent_changes(self.model, row.pk)
+
+
+def _said(value: object) -> object:
+    return "nothing" if value in (None, "") else value
+
+
+def _told(entry: LogEntry) -> str:
+    if entry.is_change():
+        return entry.get_change_message() or "Saved without a change."
+    return entry.get_change_message() or str(entry)
+
+
+def recent_changes(model: type[Model], key: object) -> str:
+    """Who changed what of one row in the admin, newest first; also of a row that has been deleted."""
+    entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(model), object_id=str(key))
+    said = [
+        f"{entry.action_time:%Y-%m-%d %H:%M} UTC, {entry.user}: {_told(entry)}"
+        for entry in entries.select_related("user").order_by("-action_time", "-pk")[:RECENT_CHANGES]
+    ]
+    return lines(said) if said else "Nobody has changed it yet."
 
 
 class PlainDeletionMixin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django import forms
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
@@ -9,8 +10,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from feeds.models import AuthorOverride, AuthorStats, FanoutPolicy
-from feeds.policy import expected_mode
-from recsys.console import ChronicleAdmin, ReadOnlyAdmin
+from feeds.policy import do_delete_overrides, do_save_override, expected_mode
+from recsys.console import ChronicleAdmin, ReadOnlyAdmin, recent_changes
 
 
 @admin.register(AuthorOverride)
@@ -20,11 +21,21 @@ class AuthorOverrideAdmin(ChronicleAdmin):
     list_select_related = ["author"]
     search_fields = ["author__username", "author__display_name", "reason"]
     autocomplete_fields = ["author"]
-    fields = ["author", "mode", "reason"]
+    fields = ["author", "mode", "reason", "changes"]
+    readonly_fields = ["changes"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: AuthorOverride | None = None) -> list[str]:
         """The author is the key: another author is another override."""
-        return ["author"] if obj else []
+        return [*self.readonly_fields, "author"] if obj else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: AuthorOverride, form: forms.ModelForm, change: bool) -> None:
+        do_save_override(author=obj.author, mode=obj.mode, reason=obj.reason)
+
+    def delete_model(self, request: HttpRequest, obj: AuthorOverride) -> None:
+        do_delete_overrides(authors=[obj.pk])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AuthorOverride]) -> None:
+        do_delete_overrides(authors=list(queryset.values_list("pk", flat=True)))
 
 
 @admin.register(AuthorStats)
@@ -34,7 +45,15 @@ class AuthorStatsAdmin(ReadOnlyAdmin):
     list_select_related = ["author"]
     search_fields = ["author__username", "author__display_name"]
     ordering = ["-follower_count"]
-    fields = ["author", "follower_count", "is_celebrity", "has_pull_posts", "next_mode", "override_link"]
+    fields = [
+        "author",
+        "follower_count",
+        "is_celebrity",
+        "has_pull_posts",
+        "next_mode",
+        "override_link",
+        "override_changes",
+    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuthorStats]:
         override = AuthorOverride.objects.filter(author=OuterRef("author")).values("mode")
@@ -66,3 +85,8 @@ class AuthorStatsAdmin(ReadOnlyAdmin):
             return format_html('<a href="{}">{}</a>', url, stats.override)  # type: ignore[attr-defined]
         url = reverse("admin:feeds_authoroverride_add")
         return format_html('<a href="{}?author={}">add</a>', url, stats.pk)
+
+    @admin.display(description="Who changed the override")
+    def override_changes(self, stats: AuthorStats) -> str:
+        """The past of an override that has been deleted has its place here only."""
+        return recent_changes(AuthorOverride, stats.pk)

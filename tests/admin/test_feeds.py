@@ -5,63 +5,12 @@ from django.test import Client
 from django.urls import reverse
 
 from feeds.actions import do_create_post
-from feeds.models import AuthorOverride, AuthorStats, FanoutPolicy, Post
+from feeds.models import AuthorOverride, AuthorStats, Post
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from tests.admin.conftest import allow
 
 pytestmark = pytest.mark.django_db
-POLICY = "/admin/feeds/fanoutpolicy/1/change/"
-
-
-def save_policy(client: Client, upper: object, lower: object):
-    return client.post(POLICY, {"celebrity_threshold": upper, "lower_bound": lower})
-
-
-def test_the_list_of_policies_is_the_form_of_the_only_one(admin: Client):
-    assert admin.get(reverse("admin:feeds_fanoutpolicy_changelist")).headers["Location"] == POLICY
-    assert FanoutPolicy.objects.count() == 1
-
-
-def test_a_saved_threshold_decides_the_next_post(admin: Client, drain_outbox):
-    author = User.objects.create(username="ana")
-    AuthorStats.objects.create(author=author, follower_count=50)
-    before = do_create_post(author=author, text="Before")
-    drain_outbox()
-    assert save_policy(admin, 40, 30).status_code == 302
-    after = do_create_post(author=author, text="After")
-    drain_outbox()
-    assert Post.objects.get(pk=before.pk).mode == "push"
-    assert Post.objects.get(pk=after.pk).mode == "pull"
-
-
-def test_who_changed_what_is_on_the_form(admin: Client):
-    save_policy(admin, 10_000, 8_000)
-    save_policy(admin, 500, 400)
-    page = admin.get(POLICY).content.decode()
-    assert "boss: Celebrity threshold: 10000 → 500; Lower bound: 8000 → 400" in page
-
-
-@pytest.mark.parametrize(
-    ("upper", "lower", "message"),
-    [
-        (100, 101, "The lower bound cannot be above the threshold (100)."),
-        (-1, 0, "greater than or equal to 0"),
-        ("many", 0, "Enter a whole number."),
-        (2**31, 0, "less than or equal to 2147483647"),
-    ],
-)
-def test_a_policy_that_makes_no_sense_is_refused(admin: Client, upper, lower, message):
-    admin.get(reverse("admin:feeds_fanoutpolicy_changelist"))
-    response = save_policy(admin, upper, lower)
-    assert message in response.content.decode()
-    assert FanoutPolicy.objects.get().celebrity_threshold == 10_000
-
-
-def test_the_policy_is_neither_added_to_nor_deleted(admin: Client):
-    admin.get(reverse("admin:feeds_fanoutpolicy_changelist"))
-    assert admin.get("/admin/feeds/fanoutpolicy/add/").status_code == 403
-    assert admin.post("/admin/feeds/fanoutpolicy/1/delete/", {"post": "yes"}).status_code == 403
 
 
 def test_an_override_decides_whatever_the_followers(admin: Client, drain_outbox):
@@ -74,6 +23,66 @@ def test_an_override_decides_whatever_the_followers(admin: Client, drain_outbox)
     drain_outbox()
     assert Post.objects.get(pk=post.pk).mode == "pull"
     assert AuthorOverride.objects.get().reason == "spam wave"
+
+
+def test_who_changed_an_override_stays_known_after_its_deletion(admin: Client, boss: User):
+    ana, pages = User.objects.create(username="ana"), "/admin/feeds/authoroverride/"
+    AuthorStats.objects.create(author=ana)
+    admin.post(f"{pages}add/", {"author": ana.pk, "mode": "pull", "reason": "spam <wave>"})
+    admin.post(f"{pages}{ana.pk}/change/", {"mode": "push", "reason": ""})
+    history = "boss: Mode: pull → push; Reason: spam &lt;wave&gt; → nothing<br>"
+    assert history in admin.get(f"{pages}{ana.pk}/change/").content.decode()
+    admin.post(f"{pages}{ana.pk}/delete/", {"post": "yes"})
+    assert not AuthorOverride.objects.exists()
+    past = admin.get(f"/admin/feeds/authorstats/{ana.pk}/change/").content.decode()
+    assert history in past
+    assert "boss: Added: Author ana; Mode pull; Reason spam &lt;wave&gt;" in past
+    assert "boss: Deleted: Author ana; Mode push; Reason nothing<br>" in past
+
+
+def test_overrides_deleted_from_the_list_are_remembered_too(admin: Client):
+    for name in ("ana", "bob"):
+        author = User.objects.create(username=name)
+        AuthorStats.objects.create(author=author)
+        AuthorOverride.objects.create(author=author, mode="pull", reason=f"because of {name}")
+    chosen = list(AuthorOverride.objects.values_list("pk", flat=True))
+    response = admin.post(
+        reverse("admin:feeds_authoroverride_changelist"),
+        {"action": "delete_selected", "_selected_action": chosen, "post": "yes"},
+    )
+    assert response.status_code == 302
+    assert not AuthorOverride.objects.exists()
+    for stats in AuthorStats.objects.all():
+        page = admin.get(f"/admin/feeds/authorstats/{stats.pk}/change/").content.decode()
+        assert page.count("Deleted: ") == 1
+        assert f"boss: Deleted: Author {stats.author}; Mode pull; Reason because of {stats.author}" in page
+
+
+def test_an_override_that_is_deleted_decides_no_further_post(admin: Client, drain_outbox):
+    author = User.objects.create(username="ana")
+    AuthorOverride.objects.create(author=author, mode="pull")
+    admin.post(f"/admin/feeds/authoroverride/{author.pk}/delete/", {"post": "yes"})
+    post = do_create_post(author=author, text="Hello")
+    drain_outbox()
+    assert Post.objects.get(pk=post.pk).mode == "push"
+
+
+def test_who_may_only_look_changes_no_override(clerk_client: Client, clerk: User):
+    author = User.objects.create(username="ana")
+    AuthorOverride.objects.create(author=author, mode="pull")
+    allow(clerk, "feeds.view_authoroverride")
+    page = f"/admin/feeds/authoroverride/{author.pk}"
+    assert clerk_client.get(f"{page}/change/").status_code == 200
+    assert clerk_client.post(f"{page}/change/", {"mode": "push"}).status_code == 403
+    assert clerk_client.post(f"{page}/delete/", {"post": "yes"}).status_code == 403
+    assert AuthorOverride.objects.get().mode == "pull"
+
+
+def test_an_override_with_an_unknown_mode_is_refused(admin: Client):
+    author = User.objects.create(username="ana")
+    page = admin.post("/admin/feeds/authoroverride/add/", {"author": author.pk, "mode": "sideways"})
+    assert "not one of the available choices" in page.content.decode()
+    assert not AuthorOverride.objects.exists()
 
 
 def test_author_stats_say_what_comes_next_in_a_bounded_number_of_queries(admin: Client, django_assert_max_num_queries):

@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 
 from feeds.actions import do_create_post, do_unfollow
 from feeds.models import AuthorOverride, AuthorStats, FanoutPolicy, Post
-from feeds.policy import do_decide_modes, expected_mode, get_policy
+from feeds.policy import (
+    do_decide_modes,
+    do_delete_overrides,
+    do_save_override,
+    do_save_policy,
+    expected_mode,
+    get_policy,
+)
 from recsys.accounts.models import User
+from recsys.inputs import InputError
 from tests.feeds.graph import let_follow, make_people
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +72,23 @@ def test_between_the_bounds_an_author_stays_what_they_were(author):
     assert mode_of_new_post(author) == "push"
     set_policy(5, lower_bound=2)
     assert mode_of_new_post(author) == "push", "not at the threshold yet"
+
+
+def test_bounds_that_make_no_sense_are_refused_by_the_action_too():
+    with pytest.raises(InputError, match="cannot be above the threshold \\(5\\)"):
+        do_save_policy(threshold=5, lower_bound=6)
+    assert get_policy().celebrity_threshold == 10_000
+
+
+def test_what_staff_save_decides_the_next_post(author):
+    do_save_policy(threshold=3, lower_bound=3)
+    assert mode_of_new_post(author) == "pull"
+    do_save_override(author=author, mode="push", reason="a test")
+    do_save_override(author=author, mode="push", reason="a better reason")
+    assert AuthorOverride.objects.get().reason == "a better reason"
+    assert mode_of_new_post(author) == "push"
+    do_delete_overrides(authors=[author.pk])
+    assert mode_of_new_post(author) == "pull"
 
 
 def test_losing_followers_counts_too(author):
