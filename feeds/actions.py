@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.text import Truncator
 
 from feeds.models import Follow, Post
+from feeds.triggers import WITHHELD
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.inputs import FieldError, InputError, text_fault
 
+_WITHHOLD = f"""
+    UPDATE catalog_item i SET is_withheld = ({WITHHELD}) FROM feeds_post p JOIN accounts_user u ON u.id = p.author_id
+    WHERE i.id = p.item_id AND p.author_id = ANY(%s) AND i.is_withheld IS DISTINCT FROM ({WITHHELD})
+"""  # noqa: S608 (of our own texts)
 LONGEST_POST = Post._meta.get_field("text").max_length or 2000
 LONGEST_TITLE = 80
 
@@ -75,3 +81,9 @@ def do_unfollow(*, follower: User, followee: User) -> bool:
     """End it; False where there was nothing to end."""
     deleted, _ = Follow.objects.filter(follower=follower, followee=followee).delete()
     return bool(deleted)
+
+
+def do_withhold_posts(*, authors: Sequence[int]) -> None:
+    """Keep `Item.is_withheld` of all their posts true to whether their accounts are private."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_WITHHOLD, [list(authors)])

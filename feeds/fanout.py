@@ -10,28 +10,19 @@ there already; one that runs late cannot show anybody what they may not see, bec
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import connection
-
-from feeds import timelines
-from feeds.models import DeliveryMode, Follow, Post
+from feeds import audience, timelines
+from feeds.audience import Audience
+from feeds.deliveries import do_note_delivery
+from feeds.models import Delivery, DeliveryMode, Post, Visibility
 from feeds.policy import do_decide_modes
 from realtime import streams
 from recsys.outbox.handlers import Child
 
-CHUNK = 1000  # followers
 CHUNK_TOPIC = "feeds.fanout_chunk"
 ANNOUNCED = 20  # posts of a newly pulled author that their followers are told of
-
-_BOUNDS = """
-    SELECT follower_id FROM (
-        SELECT follower_id, row_number() OVER (ORDER BY follower_id) AS position
-        FROM feeds_follow WHERE followee_id = %s
-    ) numbered WHERE position %% %s = 0 ORDER BY follower_id
-"""
 
 
 def user_stream(user: int) -> str:
@@ -47,34 +38,53 @@ def author_stream(author: int) -> str:
 def deliver_posts(ids: Sequence[int]) -> list[Child]:
     """Decide the modes of posts and deliver them; the children are the chunks of authors with more followers."""
     do_decide_modes(posts=ids)
-    by_author: dict[tuple[int, str], list[int]] = defaultdict(list)
-    for post, author, mode in Post.objects.filter(pk__in=ids).values_list("pk", "author_id", "mode"):
-        by_author[author, mode or DeliveryMode.PUSH].append(post)
+    by_author: dict[tuple[int, str], list[Post]] = defaultdict(list)
+    for post in Post.objects.filter(pk__in=ids).order_by("pk"):
+        by_author[post.author_id, post.mode or DeliveryMode.PUSH].append(post)
     children: list[Child] = []
     for (author, mode), posts in by_author.items():
+        deliver_to_writer(author, mode, posts)
         if mode == DeliveryMode.PULL:
             deliver_to_author_list(author, posts)
-        else:
-            children += spread(author, "deliver", {"posts": posts})
+        elif others := [post.pk for post in posts if post.visibility != Visibility.PRIVATE]:
+            children += spread(author, "deliver", {"posts": others})
     return children
 
 
-def deliver_to_author_list(author: int, posts: Sequence[int]) -> None:
-    """Add pulled posts to the author's list, and tell whoever listens to it and the author."""
-    timelines.add_posts([timelines.author_list(author)], posts)
-    names = [author_stream(author), user_stream(author)]
-    streams.append((name, _new(post, author)) for post in sorted(posts) for name in names)
+def deliver_to_writer(author: int, mode: str, posts: Sequence[Post]) -> None:
+    """Bring posts to the one who wrote them: nobody waits for their own words."""
+    if mode == DeliveryMode.PUSH:
+        timelines.add_posts([timelines.home(author)], [post.pk for post in posts])
+    _tell([author], [_new(post.pk, author) for post in posts])
 
 
-def withdraw_posts(gone: Iterable[tuple[int, int, str | None]]) -> list[Child]:
-    """Tell the readers of deleted posts, given as (post, author, mode); their windows forget them by reading."""
+def deliver_to_author_list(author: int, posts: Sequence[Post]) -> None:
+    """Add pulled posts to the author's list, and tell whoever listens to it.
+
+    All listeners hear the same, so posts that are not for all of them, such as replies, are not announced there.
+    """
+    timelines.add_posts([timelines.author_list(author)], [post.pk for post in posts])
+    for_all = [
+        post.pk for post in posts if post.visibility != Visibility.PRIVATE and post.reply_to_author_id in (None, author)
+    ]
+    streams.append((author_stream(author), _new(post, author)) for post in for_all)
+    do_note_delivery(posts=[post.pk for post in posts], bucket=Delivery.Bucket.AUTHOR, readers=1)
+
+
+def tell_of_posts(kind: str, posts: Iterable[tuple[int, int, str | None, str]]) -> list[Child]:
+    """Tell the readers of posts, given as (post, author, mode, visibility), that something became of them: `kind` is
+    the type of the event. Windows need nothing: what was deleted is dropped by reading.
+    """
     children: list[Child] = []
-    for post, author, mode in gone:
+    for post, author, mode, visibility in posts:
+        event = {"type": kind, "post": post}
+        _tell([author], [event])
+        if visibility == Visibility.PRIVATE:
+            continue
         if mode == DeliveryMode.PULL:
-            timelines.remove_posts(timelines.author_list(author), [post])
-            streams.append((name, _deleted(post)) for name in (author_stream(author), user_stream(author)))
+            streams.append([(author_stream(author), event)])
         else:
-            children += spread(author, "withdraw", {"posts": [post]})
+            children += spread(author, "tell", {"event": event})
     return children
 
 
@@ -85,57 +95,63 @@ def announce_pulled_author(author: int) -> list[Child]:
     through the stream nothing is missed.
     """
     position = streams.positions([author_stream(author)])
-    pulled = Post.objects.filter(author=author, mode=DeliveryMode.PULL).order_by("-pk").values_list("pk", flat=True)
-    return spread(author, "announce", {"posts": list(pulled[:ANNOUNCED]), "position": position})
+    pulled = Post.objects.filter(author=author, mode=DeliveryMode.PULL).exclude(visibility=Visibility.PRIVATE)
+    newest = pulled.filter(reply_to_author=None).order_by("-pk").values_list("pk", flat=True)[:ANNOUNCED]
+    _tell([author], [resubscribe(position)])
+    return spread(author, "announce", {"posts": list(newest), "position": position})
 
 
 def spread(author: int, kind: str, payload: dict[str, Any]) -> list[Child]:
-    """Do a job for all followers of `author`: here where one chunk holds them, else in children, one for each chunk."""
-    bounds = _bounds(author)
-    if not bounds:
-        run_chunk(kind, {"author": author, "after": 0, "upto": None, **payload})
+    """Do a job for all followers of `author`: here where one chunk holds them, else in children, one for each chunk.
+
+    The chunks hold those who are connected first, then those who have read lately, then the others; chunks of several
+    authors take turns (see `Child.place`), so that one with many followers does not hold up the rest.
+    """
+    followers = audience.followers_of(author)
+    if len(followers) <= audience.CHUNK:
+        run_chunk(kind, {"author": author, "readers": followers, "bucket": Delivery.Bucket.ALL, **payload})
         return []
-    ranges = zip([0, *bounds], [*bounds, None], strict=True)
     return [
-        Child(CHUNK_TOPIC, str(author), kind, {"author": author, "after": after, "upto": upto, **payload})
-        for after, upto in ranges
+        Child(
+            CHUNK_TOPIC, str(author), kind, {"author": author, "readers": readers, "bucket": bucket, **payload}, place
+        )
+        for place, (bucket, readers) in enumerate(audience.chunks(followers))
     ]
 
 
 def run_chunk(kind: str, payload: dict[str, Any]) -> None:
-    """Do a job for the followers with ids in (after, upto]; the last chunk has no bound and includes the author."""
-    author, readers = payload["author"], list(_chunk_readers(payload))
+    """Do a job for some followers of an author."""
+    author, readers = payload["author"], payload["readers"]
     if kind == "deliver":
-        # Read again: what was deleted or blocked while the chunk waited is not delivered.
-        posts = list(Post.objects.filter(pk__in=payload["posts"]).order_by("pk").values_list("pk", flat=True))
-        if posts:
-            timelines.add_posts(map(timelines.home, readers), posts)
-        _tell(readers, [_new(post, author) for post in posts])
-    elif kind == "withdraw":
-        _tell(readers, [_deleted(post) for post in payload["posts"]])
+        _deliver_chunk(author, payload["posts"], readers, payload["bucket"])
+    elif kind == "tell":
+        _tell(readers, [payload["event"]])
     elif kind == "announce":
         news = [_new(post, author) for post in reversed(payload["posts"])]
         _tell(readers, [*news, resubscribe(payload["position"])])
 
 
+def _deliver_chunk(author: int, ids: Sequence[int], readers: Sequence[int], bucket: str) -> None:
+    # Read again: what was deleted or blocked while the chunk waited is not delivered.
+    posts = list(Post.objects.filter(pk__in=ids).order_by("pk"))
+    plain = [post for post in posts if not audience.is_selective(post)]
+    for audience_of, together in [
+        (audience.of_author(author, readers), plain),
+        *((audience.of_post(post, readers), [post]) for post in posts if post not in plain),
+    ]:
+        _deliver(audience_of, author, [post.pk for post in together])
+    do_note_delivery(posts=[post.pk for post in posts], bucket=bucket, readers=len(readers))
+
+
+def _deliver(readers: Audience, author: int, posts: Sequence[int]) -> None:
+    if posts:
+        timelines.add_posts(map(timelines.home, readers.windows), posts)
+        _tell(readers.told, [_new(post, author) for post in posts])
+
+
 def resubscribe(position: str) -> dict[str, Any]:
     """The event that makes a connection ask again which streams its subscriptions have, new ones from `position` on."""
     return {"type": "resubscribe", "position": position}
-
-
-def _chunk_readers(payload: dict[str, Any]) -> Iterator[int]:
-    followers = Follow.objects.filter(followee=payload["author"], follower__gt=payload["after"])
-    if payload["upto"] is not None:
-        followers = followers.filter(follower__lte=payload["upto"])
-    ids = followers.order_by("follower").values_list("follower", flat=True)
-    return chain(ids, [payload["author"]] if payload["upto"] is None else [])
-
-
-def _bounds(author: int) -> list[int]:
-    """The last follower of each full chunk."""
-    with connection.cursor() as cursor:
-        cursor.execute(_BOUNDS, [author, CHUNK])
-        return [follower for (follower,) in cursor.fetchall()]
 
 
 def _tell(readers: Sequence[int], events: Iterable[dict[str, Any]]) -> None:
@@ -146,7 +162,3 @@ def _tell(readers: Sequence[int], events: Iterable[dict[str, Any]]) -> None:
 
 def _new(post: int, author: int) -> dict[str, Any]:
     return {"type": "post.new", "post": post, "author": author}
-
-
-def _deleted(post: int) -> dict[str, Any]:
-    return {"type": "post.deleted", "post": post}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from feeds import fanout
+from feeds.actions import do_withhold_posts
 from feeds.models import AuthorStats
 from realtime import streams
 from recsys.outbox.handlers import Child, Row, handler
@@ -12,10 +13,17 @@ from recsys.outbox.handlers import Child, Row, handler
 
 @handler("feeds.post", batch=100)
 def fan_out_posts(rows: Sequence[Row]) -> list[Child]:
-    """Deliver new posts, and take deleted ones away. An edited post needs nothing: readers read its text from SQL."""
-    new = sorted({int(row.key) for row in rows if row.type == "insert"})
-    gone = [(int(row.key), row.payload["author_id"], row.payload["mode"]) for row in rows if row.type == "delete"]
-    return fanout.deliver_posts(new) + fanout.withdraw_posts(gone)
+    """Deliver new posts, and tell of those that were edited or deleted. Readers read what they are now from SQL."""
+    by_type = {kind: [row for row in rows if row.type == kind] for kind in ("insert", "update", "delete")}
+    children = fanout.deliver_posts(sorted({int(row.key) for row in by_type["insert"]}))
+    for kind, event in (("update", "post.edited"), ("delete", "post.deleted")):
+        children += fanout.tell_of_posts(event, {_post_of(row) for row in by_type[kind]})
+    return children
+
+
+def _post_of(row: Row) -> tuple[int, int, str | None, str]:
+    about = row.payload
+    return int(row.key), about["author_id"], about["mode"], about["visibility"]
 
 
 @handler(fanout.CHUNK_TOPIC, queue="fanout", batch=1)
@@ -39,6 +47,12 @@ def follow_changed(rows: Sequence[Row]) -> None:
         (fanout.user_stream(reader), fanout.resubscribe(positions.get(followee, "")))
         for reader, followee in sorted(edges)
     )
+
+
+@handler("accounts.user", effect="transaction")
+def account_changed(rows: Sequence[Row]) -> None:
+    """Recommend the posts of accounts that are private now no more, and of those that are not any more again."""
+    do_withhold_posts(authors=[int(row.key) for row in rows])
 
 
 @handler("feeds.first_pull")

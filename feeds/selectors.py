@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import redis
 import structlog
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.expressions import RawSQL
 from prometheus_client import Counter
 
 from feeds import timelines
-from feeds.models import Follow, Post
+from feeds.models import Post
 from feeds.subscriptions import stream_names
 from feeds.timelines import Contents, Window, WindowKey, author_list, home
+from feeds.visibility import hears, home_rule, is_repeated, of_heard, visible_posts, where
 from realtime import streams
 from recsys.accounts.models import User
 
@@ -26,6 +27,7 @@ SPARE = 10  # further candidates taken from the windows, in place of those that 
 SERVED = Counter("tributary_timeline_pages", "Pages of home timelines, by where their posts came from.", ["source"])
 SCANNED, LEAST_DEPTH = 40_000, 50  # posts read to fill windows: in all, about; of one author, at least
 LARGEST_ID = 2**63 - 1
+RELATED = ("author", "item", "attached", "repost_of__author", "repost_of__item", "repost_of__attached")
 
 logger = structlog.get_logger(__name__)
 
@@ -46,7 +48,8 @@ class TimelinePage:
 class _Graph:
     """Whom a reader follows, as far as reading a timeline needs it.
 
-    `fingerprint` changes with every follow and unfollow, so a window that was filled for another graph is not used.
+    `fingerprint` changes with every follow, unfollow, mute and unmute, so a window that was filled for another graph is
+    not used.
     """
 
     reader: int
@@ -65,7 +68,9 @@ class _Graph:
 
 # One's own posts are pulled too, once one is a celebrity oneself.
 _GRAPH = """
-    SELECT count(f.id), coalesce(bit_xor(hashint8extended(f.id, 0)), 0),
+    SELECT count(f.id),
+           coalesce(bit_xor(hashint8extended(f.id, 0)), 0) # coalesce((
+               SELECT bit_xor(hashint8extended(id, 1)) FROM feeds_mute WHERE muter_id = %(reader)s), 0),
            coalesce(array_agg(s.author_id ORDER BY s.follower_count DESC, s.author_id)
                     FILTER (WHERE s.has_pull_posts), '{}')
     FROM (
@@ -76,10 +81,13 @@ _GRAPH = """
 # For each author the newest posts from the index (author, newest) alone: a quiet author costs nothing, and a prolific
 # one no more than `depth` entries. Where an author has more, the answer is complete from the oldest of these on. Only
 # what is left then is looked at for its mode: asked for earlier, it makes the planner read all posts of an author.
+# What only the rules of reading know (blocks, say) stays in: a window may hold too much.
 _HOME_POSTS = """
-    WITH recent AS MATERIALIZED (
+    WITH followed AS MATERIALIZED (SELECT followee_id FROM feeds_follow WHERE follower_id = %(reader)s),
+    recent AS MATERIALIZED (
         SELECT a.author_id, p.item_id FROM (
-            SELECT followee_id AS author_id FROM feeds_follow WHERE follower_id = %(reader)s
+            SELECT followee_id AS author_id FROM followed
+            WHERE followee_id NOT IN (SELECT muted_id FROM feeds_mute WHERE muter_id = %(reader)s)
             UNION ALL SELECT %(reader)s
         ) a CROSS JOIN LATERAL (
             SELECT item_id FROM feeds_post WHERE author_id = a.author_id ORDER BY item_id DESC LIMIT %(depth)s
@@ -92,6 +100,9 @@ _HOME_POSTS = """
     SELECT complete_from, ARRAY(
         SELECT r.item_id FROM recent r JOIN feeds_post p USING (item_id)
         WHERE r.item_id >= complete_from AND p.mode IS DISTINCT FROM 'pull'
+          AND (p.author_id = %(reader)s OR (p.visibility <> 'private' AND (
+              p.reply_to_author_id IS NULL OR p.reply_to_author_id IN (p.author_id, %(reader)s)
+              OR p.reply_to_author_id IN (SELECT followee_id FROM followed))))
         ORDER BY r.item_id DESC LIMIT %(most)s
     ) FROM cut
 """
@@ -105,23 +116,28 @@ _AUTHOR_POSTS = """
         ) recent JOIN feeds_post USING (item_id)
     ) p
 """
-# `timeline_sql` for one page. Left to itself, the planner goes through all posts for a reader who follows quiet people.
-_PAGE_POSTS = """
-    SELECT p.item_id FROM (
-        SELECT f.followee_id AS author_id FROM feeds_follow f JOIN accounts_user u ON u.id = f.followee_id
-        WHERE f.follower_id = %s AND u.is_active UNION ALL SELECT %s
-    ) a CROSS JOIN LATERAL (
-        SELECT item_id FROM feeds_post
-        WHERE author_id = a.author_id AND item_id < %s ORDER BY item_id DESC LIMIT %s
-    ) p ORDER BY p.item_id DESC LIMIT %s
-"""
+
+
+def _page_sql(reader: int) -> str:
+    """`timeline_sql` for one page. Left to itself, the planner goes through all posts for a reader of quiet people."""
+    return f"""
+        SELECT page.item_id FROM (
+            SELECT f.followee_id AS author_id FROM feeds_follow f
+            WHERE f.follower_id = {reader:d} AND {hears(reader, "f.followee_id")} UNION ALL SELECT {reader:d}
+        ) a CROSS JOIN LATERAL (
+            SELECT p.item_id FROM feeds_post p
+            WHERE p.author_id = a.author_id AND p.item_id < %s
+              AND {of_heard(reader, "p")} AND NOT {is_repeated(reader, "p")}
+            ORDER BY p.item_id DESC LIMIT %s
+        ) page ORDER BY page.item_id DESC LIMIT %s
+    """  # noqa: S608
 
 
 def timeline_sql(*, reader: User) -> QuerySet[Post]:
-    """The definition: the posts of the reader and of the active people whom the reader follows, newest first."""
-    follows = Follow.objects.filter(follower=reader, followee=OuterRef("author"))
-    visible = Q(author=reader) | Q(Exists(follows), author__is_active=True)
-    return Post.objects.filter(visible).select_related("author", "item").order_by("-pk")
+    """The definition (see `visibility.py`): the posts of the reader and of the people whom the reader hears, newest
+    first, each repost once.
+    """
+    return where(Post.objects.select_related(*RELATED), home_rule(reader.pk, "feeds_post")).order_by("-pk")
 
 
 def home_timeline(*, reader: User, before: int | None = None, limit: int = PAGE) -> TimelinePage:
@@ -144,8 +160,8 @@ def home_timeline(*, reader: User, before: int | None = None, limit: int = PAGE)
 
 
 def author_page(*, author: User, reader: User | None, before: int | None = None, limit: int = PAGE) -> TimelinePage:
-    """An author's own posts, which everybody may read; one query."""
-    posts = Post.objects.filter(author=author).select_related("author", "item").order_by("-pk")
+    """An author's own posts, as far as the reader may see them; one query."""
+    posts = visible_posts(reader).filter(author=author).select_related(*RELATED).order_by("-pk")
     if before is not None:
         posts = posts.filter(pk__lt=before)
     return _page(list(posts[: limit + 1]), limit, "")
@@ -165,8 +181,8 @@ def _graph(reader: User) -> _Graph:
 
 def _from_sql(reader: User, before: int | None, count: int) -> list[Post]:
     below = LARGEST_ID if before is None else before
-    page = RawSQL(_PAGE_POSTS, [reader.pk, reader.pk, below, count, count])  # noqa: S611 (a constant and its parameters)
-    return list(Post.objects.filter(pk__in=page).select_related("author", "item").order_by("-pk"))
+    page = RawSQL(_page_sql(reader.pk), [below, count, count])  # noqa: S611 (a constant and its parameters)
+    return list(Post.objects.filter(pk__in=page).select_related(*RELATED).order_by("-pk"))
 
 
 def _from_windows(reader: User, graph: _Graph, before: int | None, count: int) -> list[Post]:

@@ -4,6 +4,8 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.urls import reverse
 
+from recsys.outbox.capture import capture
+
 
 class User(AbstractUser):
     """A person who reads, posts and is recommended to. Partners know them by `external_id`."""
@@ -14,9 +16,16 @@ class User(AbstractUser):
     region = models.CharField(
         max_length=16, blank=True, help_text="Region code such as GB or US-CA; empty means unknown."
     )
+    is_private = models.BooleanField(
+        "private account",
+        default=False,
+        db_default=False,
+        help_text="Only approved followers see the posts.",
+    )
 
     class Meta(AbstractUser.Meta):
         db_table = "accounts_user"
+        triggers = capture(topic="accounts.user", update_of=["is_private", "is_active"], insert=False, delete=False)
 
     @property
     def name(self) -> str:

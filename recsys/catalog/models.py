@@ -41,6 +41,12 @@ class Item(models.Model):
         help_text="Who made it. Nobody is recommended their own.",
     )
     is_available = models.BooleanField(default=True, help_text="Unavailable items are never recommended.")
+    is_withheld = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="Not for everybody (a post for followers only, say): kept true by the app whose things these are.",
+    )
     published_at = models.DateTimeField(db_default=Now())
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
@@ -51,7 +57,8 @@ class Item(models.Model):
             GinIndex(fields=["tags"], name="item_tags"),
         ]
         triggers = capture(
-            topic="catalog.item", update_of=["title", "description", "category", "tags", "is_available", "kind"]
+            topic="catalog.item",
+            update_of=["title", "description", "category", "tags", "is_available", "is_withheld", "kind"],
         )
 
     def __str__(self) -> str:

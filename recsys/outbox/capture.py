@@ -17,15 +17,23 @@ SWITCH = "tributary.capture"
 
 
 def capture(
-    *, topic: str, key: str = "id", payload: Sequence[str] = (), update_of: Sequence[str] = (), delete: bool = True
+    *,
+    topic: str,
+    key: str = "id",
+    payload: Sequence[str] = (),
+    update_of: Sequence[str] = (),
+    insert: bool = True,
+    delete: bool = True,
 ) -> list[pgtrigger.Trigger]:
     """Triggers that capture a table under `topic`.
 
     `key` is the column that becomes `aggregateid`; `payload` are the columns that a handler cannot read again once the
     row is gone; an update is captured where one of the columns `update_of` really changed (none: rows are append-only).
-    `delete=False` leaves deletions out.
+    `insert=False` and `delete=False` leave those out.
     """
-    triggers = [_trigger(topic, "insert", pgtrigger.Insert, "new_rows", key, payload)]
+    triggers = []
+    if insert:
+        triggers.append(_trigger(topic, "insert", pgtrigger.Insert, "new_rows", key, payload))
     if delete:
         triggers.append(_trigger(topic, "delete", pgtrigger.Delete, "old_rows", key, payload))
     if update_of:

@@ -14,7 +14,7 @@ from recsys.events.features import RecentItem
 from recsys.events.heat import region_chain
 
 # For a query that joins catalog_item as `item`. With the parameters of `Ask.parameters`.
-ELIGIBLE = """item.is_available AND item.published_at <= statement_timestamp()
+ELIGIBLE = """item.is_available AND NOT item.is_withheld AND item.published_at <= statement_timestamp()
     AND (item.regions = '{}' OR item.regions && %(regions)s::varchar[])
     AND item.id <> ALL (%(excluded)s::bigint[])
     AND (item.creator_id IS NULL OR item.creator_id IS DISTINCT FROM %(user)s::bigint)

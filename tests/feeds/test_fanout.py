@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from feeds import fanout, timelines
+from feeds import audience, fanout, timelines
 from feeds.actions import do_create_post, do_delete_post, do_follow, do_unfollow
 from feeds.models import AuthorOverride, Follow, Post
 from feeds.selectors import home_timeline
@@ -76,7 +76,7 @@ class TestPush:
         assert window(home(stranger.pk)) == []
 
     def test_a_large_author_is_split_into_chunks_that_reach_each_follower_once(self, people, drain_outbox, monkeypatch):
-        monkeypatch.setattr(fanout, "CHUNK", 3)
+        monkeypatch.setattr(audience, "CHUNK", 3)
         author, followers = people[0], [*people[1:], *make_people(7, "more")]
         let_follow(followers[3:], [author])
         drain_outbox()
@@ -86,7 +86,7 @@ class TestPush:
         post = do_create_post(author=author, text="hello")
         execute("feeds.post", [row for row in store.lease(100) if row.topic == "feeds.post"])
         chunks = OutboxRow.objects.filter(aggregatetype=fanout.CHUNK_TOPIC)
-        assert sorted((row.payload["upto"] is None) for row in chunks) == [False, False, False, True]
+        assert sorted(len(row.payload["readers"]) for row in chunks) == [1, 3, 3, 3]
         assert all(window(home(reader.pk)) == [] for reader in followers), "the chunks deliver, not the parent"
         drain_outbox()
         for reader in followers:
@@ -96,16 +96,15 @@ class TestPush:
 
     @pytest.mark.parametrize("followers", [0, 1, 2, 3, 4, 6])
     def test_chunks_cover_all_followers_whatever_their_number(self, followers, monkeypatch):
-        monkeypatch.setattr(fanout, "CHUNK", 2)
+        monkeypatch.setattr(audience, "CHUNK", 2)
         author, *readers = make_people(followers + 1)
         let_follow(readers, [author])
         children = fanout.spread(author.pk, "deliver", {"posts": []})
-        reached = [reader for child in children for reader in fanout._chunk_readers(child.payload)]
-        expected = sorted(reader.pk for reader in readers)
-        assert reached == [*expected, author.pk] if children else followers < 2
+        reached = [reader for child in children for reader in child.payload["readers"]]
+        assert reached == sorted(reader.pk for reader in readers) if children else followers <= 2
 
     def test_a_chunk_delivers_to_who_follows_now_and_what_exists_now(self, people, drain_outbox, monkeypatch):
-        monkeypatch.setattr(fanout, "CHUNK", 1)
+        monkeypatch.setattr(audience, "CHUNK", 1)
         author, gone, stays, _ = people
         posts = [do_create_post(author=author, text="hello") for _ in range(2)]
         for reader in (gone, stays):
@@ -160,7 +159,7 @@ class TestPull:
 
     def test_the_first_pulled_post_makes_followers_listen_without_a_gap(self, people, drain_outbox, monkeypatch):
         """Who is connected while an author crosses the threshold: told of the post, and where to listen from."""
-        monkeypatch.setattr(fanout, "CHUNK", 2)
+        monkeypatch.setattr(audience, "CHUNK", 2)
         author, reader, *_ = people
         own_stream = [fanout.user_stream(reader.pk)]
         position = streams.positions(own_stream)

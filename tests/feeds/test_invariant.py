@@ -9,7 +9,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from feeds import fanout, timelines
+from feeds import audience, timelines
 from feeds.actions import do_create_post, do_delete_post, do_follow, do_unfollow
 from feeds.models import AuthorOverride, FanoutPolicy, Post
 from feeds.policy import get_policy
@@ -110,7 +110,7 @@ class World:
 )
 def test_every_page_is_what_sql_says(valkey, monkeypatch, script, limit, capacity, chunk):
     monkeypatch.setattr(timelines, "CAPACITY", capacity)
-    monkeypatch.setattr(fanout, "CHUNK", chunk)
+    monkeypatch.setattr(audience, "CHUNK", chunk)
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE accounts_user, catalog_item, outbox CASCADE")
     valkey.flushdb()

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from feeds import fanout, selectors, timelines
+from feeds import audience, fanout, selectors, timelines
 from feeds.actions import do_create_post, do_delete_post, do_follow, do_unfollow
 from feeds.models import AuthorOverride, Post
 from feeds.selectors import home_timeline, timeline_sql
@@ -168,7 +168,7 @@ def test_many_readers_of_a_lost_list_fill_it_once_and_all_see_it(people, in_back
 @pytest.mark.parametrize("seed", range(4))
 def test_everybody_at_once(in_background, monkeypatch, valkey, seed):
     """Writers, readers, workers and losses without any order; afterwards every timeline is what SQL says."""
-    monkeypatch.setattr(fanout, "CHUNK", 2)
+    monkeypatch.setattr(audience, "CHUNK", 2)
     monkeypatch.setattr(timelines, "CAPACITY", 12)
     people = make_people(6)
     let_follow(people[:3], people)

@@ -14,6 +14,7 @@ from feeds.subscriptions import timeline_streams
 from feeds.timelines import author_list, home, read_windows
 from realtime import streams
 from recsys.accounts.models import User
+from recsys.catalog.models import Item
 from tests.feeds.graph import all_pages, let_follow, make_people, shown
 
 pytestmark = pytest.mark.django_db
@@ -161,8 +162,7 @@ class TestOrder:
     def test_a_post_that_commits_late_takes_its_place(self, community, drain_outbox):
         """Ids are drawn before the commit: a smaller one may become visible after a larger one was read."""
         reader, author, other = community[0], community[5], community[6]
-        early = do_create_post(author=author, text="drawn first").item
-        Post.objects.filter(pk=early.pk).delete()
+        early = Item.objects.create(kind="post", title="drawn first", creator=author)
         late = do_create_post(author=other, text="committed first")
         drain_outbox()
         assert shown(reader, limit=1) == [late.pk]
@@ -173,8 +173,7 @@ class TestOrder:
     def test_one_below_the_windows_floor_is_found_in_sql(self, community, drain_outbox, monkeypatch):
         monkeypatch.setattr(timelines, "CAPACITY", 4)
         reader, author = community[0], community[5]
-        early = do_create_post(author=author, text="drawn first").item
-        Post.objects.filter(pk=early.pk).delete()
+        early = Item.objects.create(kind="post", title="drawn first", creator=author)
         for _ in range(6):
             do_create_post(author=community[6], text="later")
         drain_outbox()

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 import redis
+from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from psycopg import sql
 
-from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.outbox import wakeup
 from recsys.outbox.keys import WAKE
@@ -48,7 +48,7 @@ def test_raw_sql_nudges_too(valkey, statement):
 
 
 def test_copy_nudges_too(valkey):
-    with connection.cursor() as cursor, cursor.copy("COPY accounts_user (username) FROM STDIN"):
+    with connection.cursor() as cursor, cursor.copy("COPY auth_group (name) FROM STDIN"):
         pass
     assert not rung(valkey), "not a captured table"
     with transaction.atomic(), connection.cursor() as cursor:
@@ -66,7 +66,7 @@ def test_composed_sql_nudges_too(valkey):
 
 def test_reads_rollbacks_and_other_tables_do_not(valkey):
     list(Item.objects.all())
-    User.objects.create(username="x")
+    Group.objects.create(name="x")
     with transaction.atomic():
         Item.objects.create(title="never")
         transaction.set_rollback(True)

@@ -1,0 +1,88 @@
+"""Whom a post is brought to: an author's followers in the order of their need, and for each post those it is for.
+
+A *window* gets whatever may ever be read from it while its tag stays the same: follows are part of the tag, so a reply
+need not go to those who do not follow both sides. What the tag does not know (a suspended account, a repost's original)
+is left to reading. The *told* are those whose timeline shows the post now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from feeds.models import Delivery, Follow, Post, ReadingPosition
+from feeds.visibility import follows, home_rule
+
+CHUNK = 1000  # followers
+RECENT = timedelta(days=1)
+
+_OF_AUTHOR = """
+    SELECT f.follower_id, EXISTS (SELECT FROM feeds_mute m WHERE m.muter_id = f.follower_id AND m.muted_id = %(author)s)
+    FROM feeds_follow f WHERE f.followee_id = %(author)s AND f.follower_id = ANY(%(readers)s)
+"""
+_OF_POST = f"""
+    SELECT f.follower_id, NOT {home_rule("f.follower_id", "p")}
+    FROM feeds_post p JOIN feeds_follow f ON f.followee_id = p.author_id
+    WHERE p.item_id = %(post)s AND f.follower_id = ANY(%(readers)s) AND (
+        p.reply_to_author_id IS NULL OR p.reply_to_author_id IN (p.author_id, f.follower_id)
+        OR {follows("f.follower_id", "p.reply_to_author_id")})
+"""  # noqa: S608 (of our own texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Readers whose windows get a post, and those of them who are told of it."""
+
+    windows: list[int]
+    told: list[int]
+
+
+def followers_of(author: int) -> list[int]:
+    """The ids of everybody who follows the author."""
+    return list(Follow.objects.filter(followee=author).order_by("follower").values_list("follower", flat=True))
+
+
+def chunks(followers: Sequence[int]) -> Iterator[tuple[str, list[int]]]:
+    """The followers in parts of at most CHUNK, each with its bucket, in the order in which they are to be served."""
+    connected = _connected(followers)
+    lately = ReadingPosition.objects.filter(visited_at__gte=timezone.now() - RECENT, reader__in=followers)
+    recent = set(lately.values_list("reader", flat=True)) - connected
+    buckets = {
+        Delivery.Bucket.CONNECTED: [one for one in followers if one in connected],
+        Delivery.Bucket.RECENT: [one for one in followers if one in recent],
+        Delivery.Bucket.REST: [one for one in followers if one not in connected and one not in recent],
+    }
+    for bucket, members in buckets.items():
+        for start in range(0, len(members), CHUNK):
+            yield bucket.value, members[start : start + CHUNK]
+
+
+def _connected(followers: Sequence[int]) -> set[int]:
+    return set()
+
+
+def is_selective(post: Post) -> bool:
+    """The post is not for all followers alike: a reply to somebody else, or a repost."""
+    return post.repost_of_id is not None or post.reply_to_author_id not in (None, post.author_id)
+
+
+def of_author(author: int, readers: Sequence[int]) -> Audience:
+    """Those of the readers who (still) follow the author, for posts that are for all of them."""
+    return _audience(_OF_AUTHOR, {"author": author, "readers": list(readers)})
+
+
+def of_post(post: Post, readers: Sequence[int]) -> Audience:
+    """Those of the readers whom this very post is for."""
+    return _audience(_OF_POST, {"post": post.pk, "readers": list(readers)})
+
+
+def _audience(sql: str, parameters: dict[str, Any]) -> Audience:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows = cursor.fetchall()
+    return Audience([reader for reader, _ in rows], [reader for reader, silent in rows if not silent])

@@ -1,0 +1,124 @@
+"""Who may see what: the one definition, as SQL that every read of posts puts into its query.
+
+The texts name a post's row by an alias, and the reader by number or by an
+expression: 0 stands for a visitor, whom nobody is. Numbers are written into the text (they are ours), so that the same
+text serves raw queries and querysets.
+
+    may_see      what somebody may look at when they come across it: by link, on a profile, under a hashtag
+    in_home      what a home timeline shows, apart from reposts of what it shows already
+    is_repeated  that a repost is left out, because the same stands in the timeline shortly before it
+"""
+
+from __future__ import annotations
+
+from django.db.models import BooleanField, QuerySet
+from django.db.models.expressions import RawSQL
+
+from feeds.models import Post
+from recsys.accounts.models import User
+
+Reader = int | str  # a user's id, or an expression for one
+VISITOR = 0
+REPOST_WINDOW = "24 hours"  # within which a timeline shows the same post once, however many people repost it
+
+
+def apart(reader: Reader, person: str) -> str:
+    """One of the two has blocked the other; `person` is an expression for a user's id."""
+    return (
+        f"(EXISTS (SELECT FROM feeds_block WHERE blocker_id = {reader} AND blocked_id = {person})"
+        f" OR EXISTS (SELECT FROM feeds_block WHERE blocked_id = {reader} AND blocker_id = {person}))"
+    )
+
+
+def follows(reader: Reader, person: str) -> str:
+    """The reader follows them."""
+    return f"EXISTS (SELECT FROM feeds_follow WHERE follower_id = {reader} AND followee_id = {person})"
+
+
+def mutes(reader: Reader, person: str) -> str:
+    """The reader does not want to read them."""
+    return f"EXISTS (SELECT FROM feeds_mute WHERE muter_id = {reader} AND muted_id = {person})"
+
+
+def hears(reader: Reader, person: str) -> str:
+    """What they write is for the reader's home timeline: they are followed, active, and neither muted nor blocked.
+
+    People hear themselves.
+    """
+    return (
+        f"({person} = {reader} OR ({follows(reader, person)} AND NOT {mutes(reader, person)}"
+        f" AND NOT {apart(reader, person)}"
+        f" AND EXISTS (SELECT FROM accounts_user WHERE id = {person} AND is_active)))"
+    )
+
+
+def may_see(reader: Reader, post: str) -> str:
+    """The reader may look at the post with this alias. A repost is seen where what it shows may be seen as well."""
+    return (
+        f"({_may_see_row(reader, post)} AND ({post}.repost_of_id IS NULL OR EXISTS (SELECT FROM feeds_post shown"
+        f" WHERE shown.item_id = {post}.repost_of_id AND {_may_see_row(reader, 'shown')})))"
+    )
+
+
+def _may_see_row(reader: Reader, post: str) -> str:
+    author = f"{post}.author_id"
+    return (
+        f"({author} = {reader} OR ({post}.visibility <> 'private' AND EXISTS (SELECT FROM accounts_user writer"
+        f" WHERE writer.id = {author} AND writer.is_active AND NOT {apart(reader, author)}"
+        f" AND (({post}.visibility = 'public' AND NOT writer.is_private) OR {follows(reader, author)}))))"
+    )
+
+
+def in_home(reader: Reader, post: str) -> str:
+    """The post belongs into the reader's home timeline; for a repost, unless `is_repeated`."""
+    return f"({hears(reader, f'{post}.author_id')} AND {of_heard(reader, post)})"
+
+
+def of_heard(reader: Reader, post: str) -> str:
+    """`in_home` for a post of somebody who is known to be heard: its own visibility, replies and reposts remain.
+
+    A reply is for those who hear both sides. One's own posts always show.
+    """
+    return (
+        f"(({post}.author_id = {reader} OR ({post}.visibility <> 'private' AND {_answers_heard(reader, post)}))"
+        f" AND ({post}.repost_of_id IS NULL OR EXISTS (SELECT FROM feeds_post shown"
+        f" WHERE shown.item_id = {post}.repost_of_id AND shown.visibility = 'public'"
+        f" AND NOT {mutes(reader, 'shown.author_id')} AND {_may_see_row(reader, 'shown')})))"
+    )
+
+
+def _answers_heard(reader: Reader, post: str) -> str:
+    answered = f"{post}.reply_to_author_id"
+    return f"({answered} IS NULL OR {answered} = {post}.author_id OR {hears(reader, answered)})"
+
+
+def is_repeated(reader: Reader, post: str) -> str:
+    """The post with this alias is a repost of something that the reader's timeline shows shortly before.
+
+    "Before" is by id, as the timeline's order is; so what comes later never moves what is there.
+    """
+    return (
+        f"({post}.repost_of_id IS NOT NULL AND (EXISTS (SELECT FROM feeds_post original"
+        f" WHERE original.item_id = {post}.repost_of_id AND original.item_id < {post}.item_id"
+        f" AND original.created_at >= {post}.created_at - interval '{REPOST_WINDOW}'"
+        f" AND {in_home(reader, 'original')})"
+        f" OR EXISTS (SELECT FROM feeds_post earlier"
+        f" WHERE earlier.repost_of_id = {post}.repost_of_id AND earlier.item_id < {post}.item_id"
+        f" AND earlier.created_at >= {post}.created_at - interval '{REPOST_WINDOW}'"
+        f" AND {hears(reader, 'earlier.author_id')})))"
+    )
+
+
+def home_rule(reader: Reader, post: str) -> str:
+    """All of it: the post with this alias is an entry of the reader's home timeline."""
+    return f"({in_home(reader, post)} AND NOT {is_repeated(reader, post)})"
+
+
+def where(posts: QuerySet[Post], condition: str) -> QuerySet[Post]:
+    """The posts for which one of the conditions above, made for the alias "feeds_post", holds."""
+    return posts.filter(RawSQL(condition, [], output_field=BooleanField()))  # noqa: S611 (of our own texts)
+
+
+def visible_posts(reader: User | None) -> QuerySet[Post]:
+    """The posts that somebody may look at, None being a visitor."""
+    return where(Post.objects.all(), may_see(reader.pk if reader else VISITOR, "feeds_post"))
