@@ -16,7 +16,9 @@ from django.db import connection
 from django.utils import timezone
 
 from feeds.models import Delivery, Follow, Post, ReadingPosition
+from feeds.subscriptions import user_stream
 from feeds.visibility import follows, home_rule
+from realtime import streams
 
 CHUNK = 1000  # followers
 RECENT = timedelta(days=1)
@@ -63,7 +65,8 @@ def chunks(followers: Sequence[int]) -> Iterator[tuple[str, list[int]]]:
 
 
 def _connected(followers: Sequence[int]) -> set[int]:
-    return set()
+    names = {user_stream(reader): reader for reader in followers}
+    return {names[name] for name in streams.with_readers(list(names))}
 
 
 def is_selective(post: Post) -> bool:

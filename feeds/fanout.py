@@ -18,21 +18,12 @@ from feeds.audience import Audience
 from feeds.deliveries import do_note_delivery
 from feeds.models import Delivery, DeliveryMode, Post, Visibility
 from feeds.policy import do_decide_modes
+from feeds.subscriptions import author_stream, user_stream
 from realtime import streams
 from recsys.outbox.handlers import Child
 
 CHUNK_TOPIC = "feeds.fanout_chunk"
 ANNOUNCED = 20  # posts of a newly pulled author that their followers are told of
-
-
-def user_stream(user: int) -> str:
-    """What happens in a reader's timeline."""
-    return f"user:{user}"
-
-
-def author_stream(author: int) -> str:
-    """What a pulled author's readers listen to together."""
-    return f"author:{author}"
 
 
 def deliver_posts(ids: Sequence[int]) -> list[Child]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from feeds import fanout
 from feeds.actions import do_withhold_posts
 from feeds.models import AuthorStats
+from feeds.subscriptions import author_stream, user_stream
 from realtime import streams
 from recsys.outbox.handlers import Child, Row, handler
 
@@ -42,10 +43,9 @@ def follow_changed(rows: Sequence[Row]) -> None:
     edges = {(row.payload["follower_id"], row.payload["followee_id"]) for row in rows}
     followees = {followee for _, followee in edges}
     pulled = AuthorStats.objects.filter(pk__in=followees, has_pull_posts=True).values_list("pk", flat=True)
-    positions = {author: streams.positions([fanout.author_stream(author)]) for author in pulled}
+    positions = {author: streams.positions([author_stream(author)]) for author in pulled}
     streams.append(
-        (fanout.user_stream(reader), fanout.resubscribe(positions.get(followee, "")))
-        for reader, followee in sorted(edges)
+        (user_stream(reader), fanout.resubscribe(positions.get(followee, ""))) for reader, followee in sorted(edges)
     )
 
 

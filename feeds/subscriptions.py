@@ -20,6 +20,16 @@ _PULLED = """
 """
 
 
+def user_stream(user: int) -> str:
+    """What happens in a reader's timeline."""
+    return f"user:{user}"
+
+
+def author_stream(author: int) -> str:
+    """What a pulled author's readers listen to together."""
+    return f"author:{author}"
+
+
 def timeline_streams(reader: int) -> list[str]:
     """The names of the streams of `reader`'s home timeline: their own, and those of the pulled authors they follow."""
     with connection.cursor() as cursor:
@@ -29,8 +39,6 @@ def timeline_streams(reader: int) -> list[str]:
 
 def stream_names(reader: int, pulled_authors: list[int]) -> list[str]:
     """The names for a reader who follows these pulled authors; at most as many as a position can hold."""
-    from feeds.fanout import author_stream, user_stream
-
     return [user_stream(reader), *(author_stream(author) for author in pulled_authors[: MAX_STREAMS - 1])]
 
 

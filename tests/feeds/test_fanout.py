@@ -8,7 +8,7 @@ from feeds import audience, fanout, timelines
 from feeds.actions import do_create_post, do_delete_post, do_follow, do_unfollow
 from feeds.models import AuthorOverride, Follow, Post
 from feeds.selectors import home_timeline
-from feeds.subscriptions import timeline_streams
+from feeds.subscriptions import author_stream, timeline_streams, user_stream
 from feeds.timelines import author_list, home, read_windows
 from realtime import streams
 from recsys.accounts.models import User
@@ -161,7 +161,7 @@ class TestPull:
         """Who is connected while an author crosses the threshold: told of the post, and where to listen from."""
         monkeypatch.setattr(audience, "CHUNK", 2)
         author, reader, *_ = people
-        own_stream = [fanout.user_stream(reader.pk)]
+        own_stream = [user_stream(reader.pk)]
         position = streams.positions(own_stream)
         pull(author)
         first = do_create_post(author=author, text="the first")
@@ -171,7 +171,7 @@ class TestPull:
         events = streams.read(own_stream, position).events
         assert [event["type"] for event in events] == ["post.new", "resubscribe"]
         assert events[0]["post"] == first.pk
-        after = streams.read([fanout.author_stream(author.pk)], events[1]["position"])
+        after = streams.read([author_stream(author.pk)], events[1]["position"])
         assert [event["post"] for event in after.events][-1] == second.pk
         assert not after.resync
 
@@ -252,10 +252,10 @@ class TestFollow:
 
     def test_connections_ask_again_which_streams_they_have(self, people, drain_outbox):
         author, reader, *_ = people
-        position = streams.positions([fanout.user_stream(reader.pk)])
+        position = streams.positions([user_stream(reader.pk)])
         do_unfollow(follower=reader, followee=author)
         drain_outbox()
-        recovery = streams.read([fanout.user_stream(reader.pk)], position)
+        recovery = streams.read([user_stream(reader.pk)], position)
         assert [event["type"] for event in recovery.events] == ["resubscribe"]
 
     def test_edges_written_past_the_application_count_too(self, people, drain_outbox):
