@@ -11,6 +11,7 @@ from feeds.timelines import Contents, add_posts, fill_windows, home, open_window
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
     monkeypatch.setattr(timelines, "CAPACITY", 3)
+    monkeypatch.setattr(timelines, "SLACK", 0)
 
 
 def read(key, before=None, limit=10):
@@ -49,8 +50,50 @@ def test_new_posts_push_the_oldest_out_and_raise_the_floor(valkey):
     add_posts([home(1)], [9, 10])
     assert read(home(1)) == ("t", 8, [10, 9, 8])
     add_posts([home(1)], [6])
-    assert read(home(1)) == ("t", 8, [10, 9, 8]), "below the floor nothing is complete, so nothing is kept"
+    assert read(home(1)) == ("t", 8, [10, 9, 8]), "below the floor nothing is complete, so nothing is read"
     assert valkey.zcard(home(1).name) == 4
+
+
+def test_a_full_window_is_trimmed_once_for_so_many_posts(valkey, monkeypatch):
+    monkeypatch.setattr(timelines, "SLACK", 2)
+    fill(home(1), [7, 5, 3])
+    add_posts([home(1)], [8])
+    add_posts([home(1)], [9])
+    assert read(home(1)) == ("t", 3, [9, 8, 7, 5, 3]), "what is there anyway may be read"
+    add_posts([home(1)], [9])
+    assert read(home(1)) == ("t", 3, [9, 8, 7, 5, 3]), "a repetition makes it no longer"
+    add_posts([home(1)], [10])
+    assert read(home(1)) == ("t", 8, [10, 9, 8])
+
+
+def test_a_late_post_below_the_floor_is_not_read_and_lowers_no_floor(valkey, monkeypatch):
+    monkeypatch.setattr(timelines, "SLACK", 1)
+    fill(home(1), [9, 8, 6])
+    add_posts([home(1)], [2])
+    assert read(home(1)) == ("t", 6, [9, 8, 6])
+    assert read(home(1), before=6) == ("t", 6, [])
+    add_posts([home(1)], [3])
+    assert valkey.zrange(home(1).name, 0, -2) == [b"9", b"8", b"6"], "they go first"
+    assert read(home(1)) == ("t", 6, [9, 8, 6])
+    monkeypatch.setattr(timelines, "CAPACITY", 4)
+    add_posts([home(1)], [2])
+    add_posts([home(1)], [4, 3])
+    assert valkey.zcard(home(1).name) == 5
+    assert read(home(1)) == ("t", 6, [9, 8, 6]), "the oldest that is left is below the floor, which stays"
+
+
+def test_more_posts_than_a_window_has_room_for_leave_the_newest(valkey):
+    fill(home(1), [7])
+    add_posts([home(1)], range(10, 250))
+    assert read(home(1)) == ("t", 247, [249, 248, 247])
+    assert valkey.zcard(home(1).name) == 4
+
+
+def test_what_was_trimmed_while_a_window_is_filled_is_below_its_floor():
+    opened = open_windows([home(1)])
+    add_posts([home(1)], [20, 21, 22, 23, 24])
+    fill_windows(opened, {home(1): Contents("t", [7, 5])})
+    assert read(home(1)) == ("t", 22, [24, 23, 22])
 
 
 def test_a_repeated_post_is_there_once():
@@ -114,13 +157,29 @@ def test_a_window_lost_while_it_is_filled_stays_cold(valkey):
     assert list(valkey.scan_iter()) == []
 
 
-def test_a_warm_window_is_a_listpack_of_bounded_size(valkey, monkeypatch):
+@pytest.mark.parametrize("newest", [20_000_000, 2_000_000_800, 9_000_000_000_000])
+def test_a_warm_window_is_a_listpack_of_bounded_size(valkey, monkeypatch, newest):
+    """However it came to what it has: while it was filled, by one post at a time, or by many at once."""
     monkeypatch.setattr(timelines, "CAPACITY", 800)
-    fill(home(1), range(2_000_000_800, 2_000_000_000, -1))
-    add_posts([home(1)], [2_000_001_000])
+    monkeypatch.setattr(timelines, "SLACK", 32)
+    opened = open_windows([home(1)])
+    for post in range(newest + 1, newest + 51):
+        add_posts([home(1)], [post])
+    fill_windows(opened, {home(1): Contents("t", range(newest, newest - 800, -1))})
     assert valkey.zcard(home(1).name) == 801
     assert valkey.object("encoding", home(1).name) == b"listpack"
+    for post in range(newest + 51, newest + 83):
+        add_posts([home(1)], [post])
+    assert valkey.zcard(home(1).name) == 833
     assert valkey.memory_usage(home(1).name) <= 21_000
+    add_posts([home(1)], range(newest + 83, newest + 1083))
+    assert valkey.zcard(home(1).name) <= 833
+    assert valkey.object("encoding", home(1).name) == b"listpack"
+    assert read(home(1), limit=3) == (
+        "t",
+        newest + 1082 - (valkey.zcard(home(1).name) - 2),
+        [newest + 1082, newest + 1081, newest + 1080],
+    )
 
 
 def test_many_windows_take_a_few_trips():
