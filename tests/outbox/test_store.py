@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
@@ -91,8 +89,9 @@ def shift(seconds: float) -> None:
     """Let all that is there have been written `seconds` ago."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE outbox SET leased_until = leased_until - %(by)s, created_at = created_at - %(by)s",
-            {"by": timedelta(seconds=seconds)},
+            "UPDATE outbox SET leased_until = leased_until - make_interval(secs => %(by)s),"
+            " created_at = created_at - make_interval(secs => %(by)s)",
+            {"by": seconds},
         )
 
 
