@@ -155,4 +155,4 @@ def test_leasing_finds_its_way_by_the_index():
     assert plan.count("outbox_due_by_topic") >= 2
     assert "Tid Scan on outbox" in plan
     assert "Seq Scan on outbox" not in plan
-    assert plan.count("Sort ") == 1, "the rows that were leased, in the order of being due"
+    assert plan.count("Sort Key") == 1, "the rows that were leased, in the order of being due"
