@@ -1,7 +1,7 @@
 """What other bounds would change, counted before anybody saves them.
 
-Five queries, whatever the numbers of authors and posts: authors are read from the lower bound up, posts and readers to
-a fixed number. Both sides speak of the *next* post of each author, since posts that have a mode keep it.
+At most five queries, whatever the numbers of authors and posts: authors are read from the lower bound up, posts and
+readers to a fixed number. Both sides speak of the *next* post of each author, since posts that have a mode keep it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from feeds.policy import IS_CELEBRITY, get_policy
 
 DAYS = 7
 SHORTEST_SPAN = "1 hour"  # what posts are divided by at least, where a burst fills the whole sample
-MOST_POSTS = 200_000
-READERS = 250
+MOST_POSTS = 100_000
+READERS = 200
 LARGEST = 20
 
 
@@ -169,7 +169,8 @@ def preview_policy(*, threshold: int, lower_bound: int) -> Preview:
     limits = {"most_posts": MOST_POSTS, "days": DAYS, "shortest": SHORTEST_SPAN}
     pushed_now, pushed_then, to_pull, to_push, posts, since, oldest, days = _row(_DELIVERIES, bounds | limits)
     readers, average_now, most_now, average_then, most_then = _row(_LISTS, bounds | {"readers": READERS})
-    largest = _rows(_LARGEST, bounds | {"oldest": oldest, "since": since, "largest": LARGEST})
+    moved = authors_to_pull + authors_to_push
+    largest = _rows(_LARGEST, bounds | {"oldest": oldest, "since": since, "largest": LARGEST}) if moved else []
     return Preview(
         now=Figures(pulled_now, pushed_now / days, average_now, most_now),
         then=Figures(pulled_then, pushed_then / days, average_then, most_then),

@@ -138,7 +138,10 @@ def test_who_may_only_look_neither_previews_nor_saves(clerk_client: Client, cler
 def test_who_may_change_previews_and_saves(clerk_client: Client, clerk: User):
     allow(clerk, "feeds.change_fanoutpolicy")
     assert "_preview" in clerk_client.get(POLICY).content.decode()
-    assert press_preview(clerk_client, 5, 5).status_code == 200
+    sly = AuthorStats.objects.create(author=User.objects.create(username="sly"), follower_count=5)
+    page = press_preview(clerk_client, 5, 5).content.decode()
+    assert "sly" in page
+    assert f"authorstats/{sly.pk}/" not in page, "a link that would be refused"
     assert save_policy(clerk_client, 5, 5).status_code == 302
     assert FanoutPolicy.objects.get().celebrity_threshold == 5
 
@@ -156,6 +159,6 @@ def test_a_preview_takes_as_many_queries_for_many_as_for_one(admin: Client, djan
     AuthorStats.objects.bulk_create(AuthorStats(author=one, follower_count=100 + n) for n, one in enumerate(authors))
     with django_assert_max_num_queries(15):
         page = press_preview(admin, 50, 40).content.decode()
-    assert "The 20 most followed of them" in page
+    assert "the 20 most followed of them" in page
     assert "author29" in page
     assert "author9<" not in page
