@@ -1,7 +1,7 @@
 from django.urls import path
 
 from feeds import views
-from feeds.api import TimelineView
+from feeds.api.timelines import TimelineView
 
 urlpatterns = [
     path("", views.home, name="home"),
