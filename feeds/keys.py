@@ -5,6 +5,7 @@ from __future__ import annotations
 from realtime.valkey import KeyPattern
 
 WEEK = 7 * 24 * 3600
+WINDOW_BYTES = 21 * 1024  # a full window where Valkey packs it (zset-max-listpack-entries 1024); unpacked, it has 60 kB
 
 HOME = KeyPattern(
     template="timeline:home:{reader}",
@@ -12,6 +13,7 @@ HOME = KeyPattern(
     holds="sorted set: ids of the pushed posts in a reader's home timeline, and the sentinel",
     bound="832 posts and the sentinel",
     ttl=WEEK,
+    most_bytes=WINDOW_BYTES,
 )
 AUTHOR = KeyPattern(
     template="timeline:author:{author}",
@@ -19,4 +21,5 @@ AUTHOR = KeyPattern(
     holds="sorted set: ids of an author's pulled posts, and the sentinel",
     bound="832 posts and the sentinel",
     ttl=WEEK,
+    most_bytes=WINDOW_BYTES,
 )

@@ -73,7 +73,7 @@ class JsonSerializer:
 class KeyPattern:
     """One kind of key: `template` has {placeholders}; `bound` and `ttl` are its limits.
 
-    `ttl` is in seconds; None: the key lives as long as its owner.
+    `ttl` is in seconds; None: the key lives as long as its owner. A key beyond `most_bytes` alarms staff.
     """
 
     template: str
@@ -81,6 +81,7 @@ class KeyPattern:
     holds: str
     bound: str
     ttl: int | None
+    most_bytes: int | None = None
     registered: ClassVar[list[KeyPattern]] = []
 
     def __post_init__(self) -> None:

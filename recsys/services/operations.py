@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 
 from recsys.accounts.models import User
 from recsys.outbox.selectors import backlog, relay_lag
 from recsys.recommend.models import ModelVersion
+from recsys.services.memory import find_memory
 
 LATE = 60.0  # seconds of relay lag from which staff should look
+GLANCE = 500  # keys of Valkey that a front page looks at
 
 # reltuples is what the last ANALYZE found, -1 before the first one; counting would read whole tables for a front page.
 _ESTIMATE = """
@@ -38,6 +41,7 @@ def operations(user: User | AnonymousUser) -> list[Figure]:
     figures: list[Figure] = []
     if user.has_perm("outbox.view_outboxrow"):
         figures += _outbox()
+        figures.append(_memory())
     if user.has_perm("recommend.view_modelversion"):
         figures.append(_models())
     for name, permission, table, url in (
@@ -61,6 +65,13 @@ def _outbox() -> list[Figure]:
         Figure("Relay lag", f"{lag:.1f} s", f"{url}?state=due", alarm=lag > LATE),
         Figure("Parked after failing", f"{parked:,}", f"{url}?state=parked", alarm=parked > 0),
     ]
+
+
+def _memory() -> Figure:
+    memory, name, url = find_memory(limit=GLANCE), "Memory of Valkey", reverse("admin:memory")
+    if memory is None:
+        return Figure(name, "does not answer", url, alarm=True)
+    return Figure(name, filesizeformat(memory.used), url, alarm=bool(memory.too_large))
 
 
 def _models() -> Figure:

@@ -28,6 +28,7 @@ from recsys.outbox.models import OutboxRow
 from recsys.partners.actions import do_create_client, do_create_key
 from recsys.recommend.tasks import prune_slates
 from recsys.services import heartbeat
+from recsys.services.memory import LIBRARIES
 from tests.architecture.tree import ROOT, name_of, sources
 from tests.site import wait_for
 
@@ -83,6 +84,10 @@ def test_every_pattern_says_who_owns_it_and_how_far_it_goes():
         assert one.bound
         assert one.ttl is not None, f"{one.template} would stay for ever"
         import_module(one.owner)
+
+
+def test_keys_of_libraries_are_those_that_staff_are_shown():
+    assert {cells[0].strip("`"): cells[1].partition(",")[0] for cells in rows("Keys of libraries")} == LIBRARIES
 
 
 def test_patterns_do_not_overlap():
