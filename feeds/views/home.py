@@ -1,0 +1,41 @@
+"""The home page: a reader's timeline, or what a visitor finds."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from feeds.people import suggested_people
+from feeds.selectors import home_timeline
+from feeds.views.context import page_context
+from recsys.accounts.models import User
+from recsys.accounts.requests import is_fragment, keyset, reader, signed_in
+from recsys.recommend.views import VISITOR_PICKS, picks, trends
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """A reader's timeline; for a visitor, what is popular and an invitation."""
+    user = reader(request)
+    if user is None:
+        context = picks(request, VISITOR_PICKS) | trends(request) | {"suggested": suggested_people(reader=None)}
+        return render(request, "feeds/welcome.html", context)
+    page = home_timeline(reader=user, before=keyset(request))
+    context = page_context(request, page, user) | picks(request) | trends(request)
+    context["suggested"] = suggested_people(reader=user, limit=3 if page.posts else 5)
+    return render(request, "feeds/home.html", context)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+@signed_in
+def timeline(request: HttpRequest, user: User) -> HttpResponse:
+    """The timeline without its page: whole, or further posts from `before` on."""
+    before = keyset(request)
+    if not is_fragment(request):
+        return redirect("home")
+    page = home_timeline(reader=user, before=before)
+    template = "feeds/_posts.html" if before else "feeds/_timeline.html"
+    return render(request, template, page_context(request, page, user))
