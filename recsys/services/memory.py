@@ -13,7 +13,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import redis
@@ -156,11 +155,8 @@ def _find(client: redis.Redis, limit: int) -> Memory:
     walk = _walk(client, limit)
     uses = _weigh(client, walk, all_declared=True)
     broker_walk, broker_uses = _look_at_broker(limit)
-    features = sorted([*uses, *broker_uses], key=lambda use: (use.feature, use.name))
     return Memory(
-        features=tuple(
-            Feature(name, tuple(members)) for name, members in groupby(features, key=lambda use: use.feature)
-        ),
+        features=_group([*uses, *broker_uses]),
         keys=walk.keys + (broker_walk.keys if broker_walk else 0),
         walked=len(walk.names) + (len(broker_walk.names) if broker_walk else 0),
         used=int(info["used_memory"]),
@@ -169,6 +165,15 @@ def _find(client: redis.Redis, limit: int) -> Memory:
         fragmentation=float(info.get("mem_fragmentation_ratio", 0)),
         broker_is_away=broker_walk is None,
     )
+
+
+def _group(uses: Iterable[KeyUse]) -> tuple[Feature, ...]:
+    """The features, the heaviest first, each with its kinds of keys likewise."""
+    by_feature: dict[str, list[KeyUse]] = defaultdict(list)
+    for use in sorted(uses, key=lambda use: (-use.bytes, use.name)):
+        by_feature[use.feature].append(use)
+    features = (Feature(name, tuple(members)) for name, members in by_feature.items())
+    return tuple(sorted(features, key=lambda feature: (-feature.bytes, feature.name)))
 
 
 def _look_at_broker(limit: int) -> tuple[_Walk | None, list[KeyUse]]:

@@ -32,7 +32,7 @@ def test_the_page_shows_features_and_their_keys(admin: Client, valkey):
         add_window(valkey, reader)
     valkey.set("<b>left:over", "x")
     page = words(admin)
-    for text in ("timeline:home:{reader}", "listpack", "All 13 keys were counted", "604,800 s"):
+    for text in ("timeline:home:{reader}", "listpack", "All 13 keys were counted", "604,800&nbsp;s"):
         assert text in page
     assert "&lt;b&gt;left:over" in page
     assert "too large" not in page

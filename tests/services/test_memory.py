@@ -61,6 +61,17 @@ def test_they_are_grouped_by_the_part_of_the_product(valkey):
     assert uses(found())[AUTHOR.template].keys == 0, "what is declared is shown, be there any or not"
 
 
+def test_the_heaviest_come_first(valkey):
+    valkey.set("left:over", "x" * 5000)
+    valkey.set(AUTHOR.key(author=1), "x" * 2000)
+    valkey.set(HOME.key(reader=1), "x")
+    features = found().features
+    assert [feature.name for feature in features[:2]] == [memory.UNKNOWN, "feeds"]
+    assert [use.name for use in features[1].uses[:2]] == [AUTHOR.template, HOME.template]
+    assert features[1].bytes == sum(use.bytes for use in features[1].uses) > 2000
+    assert features[1].keys == 2
+
+
 def test_beyond_the_limit_numbers_are_estimated(valkey):
     fill_windows(valkey, 3000)
     valkey.rpush(WAKE.key(), "1")
