@@ -106,7 +106,7 @@ def spread(author: int, kind: str, payload: dict[str, Any]) -> list[Child]:
         Child(
             CHUNK_TOPIC, str(author), kind, {"author": author, "readers": readers, "bucket": bucket, **payload}, place
         )
-        for place, (bucket, readers) in enumerate(audience.chunks(followers))
+        for place, (bucket, readers) in enumerate(audience.chunks(author, followers))
     ]
 
 

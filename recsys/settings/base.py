@@ -229,4 +229,5 @@ DEMO_COMMUNITY = "feeds.demo.load_community"
 BENCHES = {
     "outbox": "recsys.outbox.bench",
     "delivery": "feeds.bench.delivery",
+    "fanout": "feeds.bench.fanout",
 }
