@@ -82,7 +82,7 @@ class Post(models.Model):
             # What decides about a post lies inside, so that a page is found in the index alone.
             models.Index(
                 fields=["author", "-item"],
-                include=["visibility", "reply_to_author", "repost_of"],
+                include=["visibility", "reply_to_author", "repost_of", "created_at"],
                 name="post_author_newest",
             ),
             models.Index(fields=["reply_to", "item"], name="post_replies", condition=models.Q(reply_to__isnull=False)),

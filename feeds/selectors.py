@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import redis
 import structlog
 from django.db import connection
-from django.db.models import Q, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import QuerySet
 from prometheus_client import Counter
 
 from feeds import timelines
 from feeds.models import Post
 from feeds.subscriptions import stream_names
 from feeds.timelines import Contents, Window, WindowKey, author_list, home
-from feeds.visibility import hears, home_rule, is_repeated, of_heard, visible_posts, where
+from feeds.visibility import (
+    Knowing,
+    heard_once,
+    home_rule,
+    in_home,
+    is_repeated,
+    of_heard,
+    visible_posts,
+    where,
+)
 from realtime import streams
 from recsys.accounts.models import User
 
@@ -119,17 +128,39 @@ _AUTHOR_POSTS = """
 
 
 def _page_sql(reader: int) -> str:
-    """`timeline_sql` for one page. Left to itself, the planner goes through all posts for a reader of quiet people."""
+    """`timeline_sql` for one page: the newest `count` posts `below` an id.
+
+    Left to itself, the planner goes through all posts for a reader of quiet people. `count` posts are by at most as
+    many authors, whose newest posts are the newest; so all authors are asked for one post, and only these for more.
+    """
+    me = Knowing(reader)
+    newest = f"""
+        SELECT p.item_id FROM feeds_post p
+        WHERE p.author_id = a.person AND p.item_id < %(below)s AND {of_heard(me, "p")} AND NOT {is_repeated(me, "p")}
+        ORDER BY p.item_id DESC LIMIT
+    """  # noqa: S608
     return f"""
+        WITH {heard_once(me)}
         SELECT page.item_id FROM (
-            SELECT f.followee_id AS author_id FROM feeds_follow f
-            WHERE f.follower_id = {reader:d} AND {hears(reader, "f.followee_id")} UNION ALL SELECT {reader:d}
-        ) a CROSS JOIN LATERAL (
-            SELECT p.item_id FROM feeds_post p
-            WHERE p.author_id = a.author_id AND p.item_id < %s
-              AND {of_heard(reader, "p")} AND NOT {is_repeated(reader, "p")}
-            ORDER BY p.item_id DESC LIMIT %s
-        ) page ORDER BY page.item_id DESC LIMIT %s
+            SELECT a.person FROM heard a CROSS JOIN LATERAL ({newest} 1) p ORDER BY p.item_id DESC LIMIT %(count)s
+        ) a CROSS JOIN LATERAL ({newest} %(count)s) page ORDER BY page.item_id DESC LIMIT %(count)s
+    """  # noqa: S608
+
+
+def _shown_sql(reader: int) -> str:
+    """Those of the `candidates`, and of the reader's own posts from `lowest` on and `below` an id, that the timeline
+    shows: the newest `count`.
+    """
+    me = Knowing(reader)
+    return f"""
+        WITH {heard_once(me)}
+        SELECT p.item_id FROM feeds_post p
+        WHERE p.item_id IN (
+            SELECT unnest(%(candidates)s::bigint[])
+            UNION (SELECT item_id FROM feeds_post WHERE author_id = {reader:d} AND item_id >= %(lowest)s
+                   AND item_id < %(below)s ORDER BY item_id DESC LIMIT %(count)s)
+        ) AND {in_home(me, "p")} AND NOT {is_repeated(me, "p")}
+        ORDER BY p.item_id DESC LIMIT %(count)s
     """  # noqa: S608
 
 
@@ -143,7 +174,7 @@ def timeline_sql(*, reader: User) -> QuerySet[Post]:
 def home_timeline(*, reader: User, before: int | None = None, limit: int = PAGE) -> TimelinePage:
     """A page of the reader's home timeline: the posts with ids below `before`, or the newest.
 
-    Two queries from warm windows, however many people the reader follows. Without Valkey, the same page from SQL.
+    Three queries from warm windows, however many people the reader follows. Without Valkey, the same page from SQL.
     """
     limit = max(1, min(limit, LONGEST_PAGE))
     position = ""
@@ -156,7 +187,7 @@ def home_timeline(*, reader: User, before: int | None = None, limit: int = PAGE)
         logger.warning("timeline_from_sql", error=repr(error))
         posts, source = _from_sql(reader, before, limit + 1), "sql"
     SERVED.labels(source).inc()
-    return _page(posts, limit, position)
+    return _page(_load(posts), limit, position)
 
 
 def author_page(*, author: User, reader: User | None, before: int | None = None, limit: int = PAGE) -> TimelinePage:
@@ -179,27 +210,37 @@ def _graph(reader: User) -> _Graph:
     return _Graph(reader.pk, count, f"{count}.{hashed}", pulled)
 
 
-def _from_sql(reader: User, before: int | None, count: int) -> list[Post]:
-    below = LARGEST_ID if before is None else before
-    page = RawSQL(_page_sql(reader.pk), [below, count, count])  # noqa: S611 (a constant and its parameters)
-    return list(Post.objects.filter(pk__in=page).select_related(*RELATED).order_by("-pk"))
+def _from_sql(reader: User, before: int | None, count: int) -> list[int]:
+    return _ids(_page_sql(reader.pk), below=before or LARGEST_ID, count=count)
 
 
-def _from_windows(reader: User, graph: _Graph, before: int | None, count: int) -> list[Post]:
+def _ids(sql: str, **parameters: Any) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return [post for (post,) in cursor.fetchall()]
+
+
+def _load(ids: Sequence[int]) -> list[Post]:
+    """The posts with what showing them needs. A step of its own: else the planner begins by joining it to all posts."""
+    return list(Post.objects.filter(pk__in=ids).select_related(*RELATED).order_by("-pk")) if ids else []
+
+
+def _from_windows(reader: User, graph: _Graph, before: int | None, count: int) -> list[int]:
     """The newest `count` posts below `before`: from the windows as far as all are complete, then from SQL."""
     wanted = count + SPARE
     windows = _ready_windows(graph, before, wanted)
     floor = max(window.floor for window in windows)
     merged = sorted({post for window in windows for post in window.posts if post >= floor}, reverse=True)
     candidates = merged[:wanted]
+    full = len(candidates) == wanted
     # One's own newest posts are on their way through the fan-out, but their writer must never miss them.
-    lowest = Q(pk__gt=candidates[-1]) if len(candidates) == wanted else Q(pk__gte=floor)
-    mine = Q(author=reader) & lowest & (Q() if before is None else Q(pk__lt=before))
-    posts = list(timeline_sql(reader=reader).filter(Q(pk__in=candidates) | mine)[:count])
+    lowest = candidates[-1] if full else floor
+    sql = _shown_sql(reader.pk)
+    posts = _ids(sql, candidates=candidates, lowest=lowest, below=before or LARGEST_ID, count=count)
     if len(posts) == count:
         return posts
     # Below the last candidate the windows were not read; with fewer candidates they were, down to the floor.
-    rest = candidates[-1] if len(candidates) == wanted else min(floor, before or floor)
+    rest = candidates[-1] if full else min(floor, before or floor)
     return posts + _from_sql(reader, rest, count - len(posts)) if rest else posts
 
 

@@ -232,7 +232,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='post',
-            index=models.Index(fields=['author', '-item'], include=('visibility', 'reply_to_author', 'repost_of'), name='post_author_newest'),
+            index=models.Index(fields=['author', '-item'], include=('visibility', 'reply_to_author', 'repost_of', 'created_at'), name='post_author_newest'),
         ),
         migrations.AddIndex(
             model_name='post',
