@@ -26,6 +26,8 @@ def test_every_list_and_form_works_under_the_strict_policy(visit, scheme):
             expect(boss.page.locator("input[name=_save]")).to_be_visible()
     boss.open(reverse("admin:events_interactions"))
     expect(boss.page.locator("#content .module tbody tr")).to_have_count(100)
+    boss.open(reverse("admin:memory"))
+    expect(boss.page.locator("#content")).to_contain_text("timeline:home:{reader}")
 
 
 def test_an_author_is_found_by_typing_and_overridden(visit):
