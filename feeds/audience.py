@@ -33,11 +33,21 @@ _RECENT = """
     WHERE p.visited_at >= %(since)s
 """
 _OF_AUTHOR = """
-    SELECT f.follower_id, EXISTS (SELECT FROM feeds_mute m WHERE m.muter_id = f.follower_id AND m.muted_id = %(author)s)
-    FROM feeds_follow f WHERE f.followee_id = %(author)s AND f.follower_id = ANY(%(readers)s)
+    SELECT coalesce(array_agg(f.follower_id), '{}'),
+           coalesce(array_agg(f.follower_id) FILTER (WHERE m.id IS NULL), '{}')
+    FROM feeds_follow f LEFT JOIN feeds_mute m ON m.muter_id = f.follower_id AND m.muted_id = %(author)s
+    WHERE f.followee_id = %(author)s AND f.follower_id = ANY(%(readers)s)
+"""
+_OF_AUTHORS = """
+    SELECT a.author, array_agg(f.follower_id), coalesce(array_agg(f.follower_id) FILTER (WHERE m.id IS NULL), '{}')
+    FROM unnest(%(authors)s::bigint[]) AS a (author) CROSS JOIN LATERAL (
+        SELECT follower_id FROM feeds_follow WHERE followee_id = a.author ORDER BY follower_id LIMIT %(most)s
+    ) f LEFT JOIN feeds_mute m ON m.muter_id = f.follower_id AND m.muted_id = a.author
+    GROUP BY a.author
 """
 _OF_POST = f"""
-    SELECT f.follower_id, NOT {home_rule("f.follower_id", "p")}
+    SELECT coalesce(array_agg(f.follower_id), '{{}}'),
+           coalesce(array_agg(f.follower_id) FILTER (WHERE {home_rule("f.follower_id", "p")}), '{{}}')
     FROM feeds_post p JOIN feeds_follow f ON f.followee_id = p.author_id
     WHERE p.item_id = %(post)s AND f.follower_id = ANY(%(readers)s) AND (
         p.reply_to_author_id IS NULL OR p.reply_to_author_id IN (p.author_id, f.follower_id)
@@ -89,6 +99,15 @@ def is_selective(post: Post) -> bool:
     return post.repost_of_id is not None or post.reply_to_author_id not in (None, post.author_id)
 
 
+def of_authors(authors: Sequence[int]) -> dict[int, Audience]:
+    """All followers of each author, for posts that are for all of them; authors with more than CHUNK are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_AUTHORS, {"authors": list(authors), "most": CHUNK + 1})
+        found = {author: Audience(windows, told) for author, windows, told in cursor.fetchall()}
+    audiences = {author: found.get(author, Audience([], [])) for author in authors}
+    return {author: followers for author, followers in audiences.items() if len(followers.windows) <= CHUNK}
+
+
 def of_author(author: int, readers: Sequence[int]) -> Audience:
     """Those of the readers who (still) follow the author, for posts that are for all of them."""
     return _audience(_OF_AUTHOR, {"author": author, "readers": list(readers)})
@@ -102,5 +121,4 @@ def of_post(post: Post, readers: Sequence[int]) -> Audience:
 def _audience(sql: str, parameters: dict[str, Any]) -> Audience:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        rows = cursor.fetchall()
-    return Audience([reader for reader, _ in rows], [reader for reader, silent in rows if not silent])
+        return Audience(*cursor.fetchone())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -15,17 +16,20 @@ KEPT = timedelta(days=30)
 # A post that was deleted meanwhile has no record; one that is being deleted is waited for.
 _NOTE = """
     INSERT INTO feeds_delivery (post_id, bucket, readers)
-    SELECT item_id, %(bucket)s, %(readers)s FROM feeds_post WHERE item_id = ANY(%(posts)s)
-    ORDER BY item_id FOR KEY SHARE
+    SELECT p.item_id, %(bucket)s, brought.readers
+    FROM unnest(%(posts)s::bigint[], %(readers)s::bigint[]) AS brought (post, readers)
+    JOIN feeds_post p ON p.item_id = brought.post
+    ORDER BY p.item_id FOR KEY SHARE OF p
     ON CONFLICT (post_id, bucket) DO UPDATE
     SET readers = feeds_delivery.readers + excluded.readers, last_at = statement_timestamp()
 """
 
 
-def do_note_delivery(*, posts: Sequence[int], bucket: str, readers: int) -> None:
-    """Add to the record that posts went to so many readers. A chunk that runs twice counts twice."""
+def do_note_delivery(*, bucket: str, readers: Mapping[int, int]) -> None:
+    """Add to the record to how many readers each post went. A chunk that runs twice counts twice."""
     with connection.cursor() as cursor:
-        cursor.execute(_NOTE, {"posts": list(posts), "bucket": bucket, "readers": readers})
+        parameters: dict[str, Any] = {"posts": list(readers), "bucket": bucket, "readers": list(readers.values())}
+        cursor.execute(_NOTE, parameters)
 
 
 def do_drop_old_deliveries() -> int:

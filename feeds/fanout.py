@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from feeds import audience, timelines
@@ -19,11 +21,68 @@ from feeds.deliveries import do_note_delivery
 from feeds.models import Delivery, DeliveryMode, Post, Visibility
 from feeds.policy import do_decide_modes
 from feeds.subscriptions import author_stream, user_stream
+from feeds.timelines import WindowKey
 from realtime import streams
 from recsys.outbox.handlers import Child
 
 CHUNK_TOPIC = "feeds.fanout_chunk"
+MANY = 100  # readers, from which on a call holds one event for all of them
 ANNOUNCED = 20  # posts of a newly pulled author that their followers are told of
+
+
+@dataclass
+class _News:
+    """What posts bring to windows and streams, gathered: a trip to Valkey or SQL costs more than many windows."""
+
+    windows: list[tuple[list[WindowKey], list[int]]] = field(default_factory=list)
+    events: list[tuple[list[str], dict[str, Any]]] = field(default_factory=list)
+    readers: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
+
+    def bring_to_writer(self, author: int, mode: str, posts: Sequence[Post]) -> None:
+        """Nobody waits for their own words."""
+        if mode == DeliveryMode.PUSH:
+            self.windows.append(([timelines.home(author)], [post.pk for post in posts]))
+        self.events += [([user_stream(author)], _new(post)) for post in posts]
+
+    def bring_to_author_list(self, author: int, posts: Sequence[Post]) -> None:
+        """Bring pulled posts to the author's list, and to whoever listens to it.
+
+        All listeners hear the same, so posts that are not for all of them, such as replies, are not announced there.
+        """
+        self.windows.append(([timelines.author_list(author)], [post.pk for post in posts]))
+        for_all = [
+            post
+            for post in posts
+            if post.visibility != Visibility.PRIVATE and post.reply_to_author_id in (None, author)
+        ]
+        self.events += [([author_stream(author)], _new(post)) for post in for_all]
+        self.readers[Delivery.Bucket.AUTHOR] |= {post.pk: 1 for post in posts}
+
+    def bring_to_followers(self, posts: Sequence[Post], followers: Audience, bucket: str) -> None:
+        """Bring one author's posts to those of these followers whom each is for."""
+        selective = [post for post in posts if audience.is_selective(post)]
+        self._bring([post for post in posts if post not in selective], followers)
+        for post in selective:
+            self._bring([post], audience.of_post(post, followers.windows))
+        self.readers[bucket] |= {post.pk: len(followers.windows) for post in posts}
+
+    def _bring(self, posts: Sequence[Post], readers: Audience) -> None:
+        if posts:
+            self.windows.append(([timelines.home(reader) for reader in readers.windows], [post.pk for post in posts]))
+            told = [user_stream(reader) for reader in readers.told]
+            self.events += [(told, _new(post)) for post in posts]
+
+    def deliver(self) -> None:
+        """Write it all: the windows first, for who hears of a post looks for it there."""
+        timelines.add_posts(self.windows)
+        for many, events in groupby(self.events, key=lambda event: len(event[0]) > MANY):
+            if many:
+                for names, event in events:
+                    streams.append_to_all(names, event)
+            else:
+                streams.append((name, event) for names, event in events for name in names)
+        for bucket, readers in self.readers.items():
+            do_note_delivery(bucket=bucket, readers=readers)
 
 
 def deliver_posts(ids: Sequence[int]) -> list[Child]:
@@ -32,34 +91,19 @@ def deliver_posts(ids: Sequence[int]) -> list[Child]:
     by_author: dict[tuple[int, str], list[Post]] = defaultdict(list)
     for post in Post.objects.filter(pk__in=ids).order_by("pk"):
         by_author[post.author_id, post.mode or DeliveryMode.PUSH].append(post)
-    children: list[Child] = []
+    followers = audience.of_authors([author for author, mode in by_author if mode == DeliveryMode.PUSH])
+    news, children = _News(), []
     for (author, mode), posts in by_author.items():
-        deliver_to_writer(author, mode, posts)
+        news.bring_to_writer(author, mode, posts)
+        others = [post for post in posts if post.visibility != Visibility.PRIVATE]
         if mode == DeliveryMode.PULL:
-            deliver_to_author_list(author, posts)
-        elif others := [post.pk for post in posts if post.visibility != Visibility.PRIVATE]:
-            children += spread(author, "deliver", {"posts": others})
+            news.bring_to_author_list(author, posts)
+        elif author in followers:
+            news.bring_to_followers(others, followers[author], Delivery.Bucket.ALL)
+        elif others:
+            children += spread(author, "deliver", {"posts": [post.pk for post in others]})
+    news.deliver()
     return children
-
-
-def deliver_to_writer(author: int, mode: str, posts: Sequence[Post]) -> None:
-    """Bring posts to the one who wrote them: nobody waits for their own words."""
-    if mode == DeliveryMode.PUSH:
-        timelines.add_posts([timelines.home(author)], [post.pk for post in posts])
-    _tell([author], [_new(post.pk, author) for post in posts])
-
-
-def deliver_to_author_list(author: int, posts: Sequence[Post]) -> None:
-    """Add pulled posts to the author's list, and tell whoever listens to it.
-
-    All listeners hear the same, so posts that are not for all of them, such as replies, are not announced there.
-    """
-    timelines.add_posts([timelines.author_list(author)], [post.pk for post in posts])
-    for_all = [
-        post.pk for post in posts if post.visibility != Visibility.PRIVATE and post.reply_to_author_id in (None, author)
-    ]
-    streams.append((author_stream(author), _new(post, author)) for post in for_all)
-    do_note_delivery(posts=[post.pk for post in posts], bucket=Delivery.Bucket.AUTHOR, readers=1)
 
 
 def tell_of_posts(kind: str, posts: Iterable[tuple[int, int, str | None, str]]) -> list[Child]:
@@ -118,26 +162,16 @@ def run_chunk(kind: str, payload: dict[str, Any]) -> None:
     elif kind == "tell":
         _tell(readers, [payload["event"]])
     elif kind == "announce":
-        news = [_new(post, author) for post in reversed(payload["posts"])]
+        news = [{"type": "post.new", "post": post, "author": author} for post in reversed(payload["posts"])]
         _tell(readers, [*news, resubscribe(payload["position"])])
 
 
 def _deliver_chunk(author: int, ids: Sequence[int], readers: Sequence[int], bucket: str) -> None:
     # Read again: what was deleted or blocked while the chunk waited is not delivered.
     posts = list(Post.objects.filter(pk__in=ids).order_by("pk"))
-    plain = [post for post in posts if not audience.is_selective(post)]
-    for audience_of, together in [
-        (audience.of_author(author, readers), plain),
-        *((audience.of_post(post, readers), [post]) for post in posts if post not in plain),
-    ]:
-        _deliver(audience_of, author, [post.pk for post in together])
-    do_note_delivery(posts=[post.pk for post in posts], bucket=bucket, readers=len(readers))
-
-
-def _deliver(readers: Audience, author: int, posts: Sequence[int]) -> None:
-    if posts:
-        timelines.add_posts(map(timelines.home, readers.windows), posts)
-        _tell(readers.told, [_new(post, author) for post in posts])
+    news = _News()
+    news.bring_to_followers(posts, audience.of_author(author, readers), bucket)
+    news.deliver()
 
 
 def resubscribe(position: str) -> dict[str, Any]:
@@ -151,5 +185,5 @@ def _tell(readers: Sequence[int], events: Iterable[dict[str, Any]]) -> None:
         streams.append_to_all(names, event)
 
 
-def _new(post: int, author: int) -> dict[str, Any]:
-    return {"type": "post.new", "post": post, "author": author}
+def _new(post: Post) -> dict[str, Any]:
+    return {"type": "post.new", "post": post.pk, "author": post.author_id}

@@ -22,7 +22,7 @@ posts in SQL. This module alone knows this layout.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -221,18 +221,27 @@ def fill_windows(opened: Mapping[WindowKey, str], contents: Mapping[WindowKey, C
     pipeline.execute()
 
 
-def add_posts(keys: Iterable[WindowKey], posts: Sequence[int]) -> None:
-    """Add posts to those of the windows that are warm. Repeating it changes nothing."""
-    client, names = get_client(), (key.name for key in keys)
-    parts = [posts[start : start + POSTS_PER_CALL] for start in range(0, len(posts), POSTS_PER_CALL)]
-    entries = [[score_or_post for post in part for score_or_post in (-post, post)] for part in parts]
-    while trip := list(islice(names, KEYS_PER_CALL * CALLS_PER_TRIP)):
+def add_posts(groups: Iterable[tuple[Iterable[WindowKey], Sequence[int]]]) -> None:
+    """For each group (windows, posts), add the posts to those of the windows that are warm.
+
+    Repeating it changes nothing. It takes few trips, however many groups there are.
+    """
+    client, calls = get_client(), _calls(groups)
+    while trip := list(islice(calls, CALLS_PER_TRIP)):
         pipeline = client.pipeline(transaction=False)
-        for start in range(0, len(trip), KEYS_PER_CALL):
-            call = trip[start : start + KEYS_PER_CALL]
-            for part in entries:
-                pipeline.eval(_ADD, len(call), *call, CAPACITY, CAPACITY + SLACK, *part)
+        for names, entries in trip:
+            pipeline.eval(_ADD, len(names), *names, CAPACITY, CAPACITY + SLACK, *entries)
         pipeline.execute()
+
+
+def _calls(groups: Iterable[tuple[Iterable[WindowKey], Sequence[int]]]) -> Iterator[tuple[list[str], list[int]]]:
+    """The names of windows, and what to add to them: scores and posts in turns."""
+    for keys, posts in groups:
+        parts = [posts[start : start + POSTS_PER_CALL] for start in range(0, len(posts), POSTS_PER_CALL)]
+        entries = [[score_or_post for post in part for score_or_post in (-post, post)] for part in parts]
+        names = (key.name for key in keys)
+        while call := list(islice(names, KEYS_PER_CALL)):
+            yield from ((call, part) for part in entries)
 
 
 def remove_posts(key: WindowKey, posts: Sequence[int]) -> None:

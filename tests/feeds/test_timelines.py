@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import redis
 
 from feeds import timelines
-from feeds.timelines import Contents, add_posts, fill_windows, home, open_windows, read_windows
+from feeds.timelines import Contents, fill_windows, home, open_windows, read_windows
+
+execute = redis.client.Pipeline.execute
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +20,10 @@ def _small(monkeypatch):
 def read(key, before=None, limit=10):
     window = read_windows([key], before=before, limit=limit).get(key)
     return window and (window.tag, window.floor, window.posts)
+
+
+def add_posts(keys, posts):
+    timelines.add_posts([(keys, posts)])
 
 
 def fill(key, posts, tag="t"):
@@ -189,3 +196,14 @@ def test_many_windows_take_a_few_trips():
     windows = read_windows(keys, before=None, limit=5)
     assert len(windows) == 2500
     assert all(window.posts == [4] for window in windows.values())
+
+
+def test_groups_get_each_its_own_posts_in_one_trip(monkeypatch):
+    keys = [home(reader) for reader in range(1, 8)]
+    fill_windows(open_windows(keys), {key: Contents("t", []) for key in keys})
+    trips = []
+    monkeypatch.setattr(redis.client.Pipeline, "execute", lambda self: trips.append(1) or execute(self))
+    timelines.add_posts((keys[n : n + 2], [n + 10]) for n in range(6))
+    assert trips == [1]
+    found = read_windows(keys, before=None, limit=5)
+    assert [found[key].posts for key in keys] == [[10], [11, 10], [12, 11], [13, 12], [14, 13], [15, 14], [15]]
