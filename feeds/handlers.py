@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from feeds import fanout
+from feeds import fanout, notify
 from feeds.actions import do_withhold_posts
 from feeds.models import AuthorStats
+from feeds.notifications import unread_counts
 from feeds.subscriptions import author_stream, user_stream
 from realtime import streams
 from recsys.outbox.handlers import Child, Row, handler
@@ -19,7 +20,15 @@ def fan_out_posts(rows: Sequence[Row]) -> list[Child]:
     children = fanout.deliver_posts(sorted({int(row.key) for row in by_type["insert"]}))
     for kind, event in (("update", "post.edited"), ("delete", "post.deleted")):
         children += fanout.tell_of_posts(event, {_post_of(row) for row in by_type[kind]})
+    _notify_of_posts(rows)
     return children
+
+
+def _notify_of_posts(rows: Sequence[Row]) -> None:
+    """Whom posts answer and name, and whose post was reposted; an undone repost is no post any more, but was one."""
+    notify.notify_of_posts({int(row.key) for row in rows if row.type != "delete"})
+    reposted = ((row.payload["author_id"], row.payload["repost_of_id"]) for row in rows)
+    notify.notify_of_reposts((actor, post) for actor, post in reposted if post)
 
 
 def _post_of(row: Row) -> tuple[int, int, str | None, str]:
@@ -47,6 +56,26 @@ def follow_changed(rows: Sequence[Row]) -> None:
     streams.append(
         (user_stream(reader), fanout.resubscribe(positions.get(followee, ""))) for reader, followee in sorted(edges)
     )
+    notify.notify_of_follows(edges)
+
+
+@handler("feeds.request", effect="transaction")
+def request_changed(rows: Sequence[Row]) -> None:
+    """Tell people who wants to follow them."""
+    notify.notify_of_requests((row.payload["requester_id"], row.payload["target_id"]) for row in rows)
+
+
+@handler("feeds.like", effect="transaction")
+def like_changed(rows: Sequence[Row]) -> None:
+    """Tell authors who likes their posts."""
+    notify.notify_of_likes((row.payload["user_id"], row.payload["post_id"]) for row in rows)
+
+
+@handler("feeds.notification", batch=1000)
+def notifications_changed(rows: Sequence[Row]) -> None:
+    """Tell the browsers of each recipient, once for a batch, how many are unseen now."""
+    unseen = unread_counts(sorted({row.payload["recipient_id"] for row in rows}))
+    streams.append((user_stream(user), {"type": "notifications", "unseen": count}) for user, count in unseen.items())
 
 
 @handler("accounts.user", effect="transaction")
