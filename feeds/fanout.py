@@ -35,6 +35,7 @@ class _News:
     """What posts bring to windows and streams, gathered: a trip to Valkey or SQL costs more than many windows."""
 
     windows: list[tuple[list[WindowKey], list[int]]] = field(default_factory=list)
+    changed_lists: list[int] = field(default_factory=list)
     events: list[tuple[list[str], dict[str, Any]]] = field(default_factory=list)
     readers: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -50,6 +51,7 @@ class _News:
         All listeners hear the same, so posts that are not for all of them, such as replies, are not announced there.
         """
         self.windows.append(([timelines.author_list(author)], [post.pk for post in posts]))
+        self.changed_lists.append(author)
         for_all = [
             post
             for post in posts
@@ -75,6 +77,7 @@ class _News:
     def deliver(self) -> None:
         """Write it all: the windows first, for who hears of a post looks for it there."""
         timelines.add_posts(self.windows)
+        timelines.note_change(self.changed_lists)
         for many, events in groupby(self.events, key=lambda event: len(event[0]) > MANY):
             if many:
                 for names, event in events:

@@ -23,3 +23,10 @@ AUTHOR = KeyPattern(
     ttl=WEEK,
     most_bytes=WINDOW_BYTES,
 )
+VERSION = KeyPattern(
+    template="timeline:version:{author}",
+    owner="feeds.timelines",
+    holds="string: a random word, another one after each change of the author's list",
+    bound="one word for each pulled author who is read",
+    ttl=WEEK,
+)

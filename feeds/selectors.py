@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from prometheus_client import Counter
 
 from feeds import timelines
+from feeds.author_lists import read_lists
 from feeds.models import Post
 from feeds.subscriptions import stream_names
 from feeds.timelines import Contents, Window, WindowKey, author_list, home
@@ -246,8 +247,11 @@ def _from_windows(reader: User, graph: _Graph, before: int | None, count: int) -
 
 def _ready_windows(graph: _Graph, before: int | None, wanted: int) -> list[Window]:
     """Every window of the reader's timeline; cold and outdated ones are filled from SQL first."""
-    found = timelines.read_windows(graph.windows, before=before, limit=wanted)
-    ready = {key: window for key, window in found.items() if window.tag == graph.tag(key)}
+    own = home(graph.reader)
+    window, versions = timelines.read_home(graph.reader, graph.pulled_authors, before=before, limit=wanted)
+    ready = read_lists(graph.pulled_authors, versions, before=before, limit=wanted)
+    if window and window.tag == graph.fingerprint:
+        ready[own] = window
     missing = [key for key in graph.windows if key not in ready]
     if missing:
         ready |= _fill(graph, missing, before, wanted)

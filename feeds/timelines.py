@@ -25,8 +25,11 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import Any
 
-from feeds.keys import AUTHOR, HOME
+import redis
+
+from feeds.keys import AUTHOR, HOME, VERSION
 from realtime.valkey import KeyPattern, get_client
 
 CAPACITY = 800  # posts that a filled or trimmed window has
@@ -185,11 +188,51 @@ def author_list(author: int) -> WindowKey:
 def read_windows(keys: Sequence[WindowKey], *, before: int | None, limit: int) -> dict[WindowKey, Window]:
     """The ready ones of these windows with up to `limit` posts below `before`, in one trip; their life is prolonged."""
     pipeline = get_client().pipeline(transaction=False)
+    _ask(pipeline, keys, before, limit)
+    return _ready(keys, chain.from_iterable(pipeline.execute()))
+
+
+def read_home(
+    reader: int, authors: Sequence[int], *, before: int | None, limit: int
+) -> tuple[Window | None, dict[int, bytes]]:
+    """The reader's home window, as `read_windows` gives it, and the versions of the authors' lists, in one trip.
+
+    A list is as it was while its version is. One without a version gets one, which later readers find.
+    """
+    pipeline, key = get_client().pipeline(transaction=False), home(reader)
+    _ask(pipeline, [key], before, limit)
+    if not authors:
+        (windows,) = pipeline.execute()
+        return _ready([key], windows).get(key), {}
+    names = [VERSION.key(author=author) for author in authors]
+    pipeline.mget(names)
+    windows, versions = pipeline.execute()
+    known = {author: version for author, version in zip(authors, versions, strict=True) if version}
+    _set_versions([author for author in authors if author not in known], only_missing=True)
+    return _ready([key], windows).get(key), known
+
+
+def note_change(authors: Iterable[int]) -> None:
+    """Give lists that were changed another version; after the change, so that who reads the new one finds it."""
+    _set_versions(authors, only_missing=False)
+
+
+def _set_versions(authors: Iterable[int], *, only_missing: bool) -> None:
+    pipeline = get_client().pipeline(transaction=False)
+    for author in authors:
+        pipeline.set(VERSION.key(author=author), secrets.token_hex(8), nx=only_missing, ex=VERSION.ttl)
+    if len(pipeline):
+        pipeline.execute()
+
+
+def _ask(pipeline: redis.client.Pipeline, keys: Sequence[WindowKey], before: int | None, limit: int) -> None:
     newest = "-inf" if before is None else f"(-{before}"
     for start in range(0, len(keys), KEYS_PER_CALL):
         call = keys[start : start + KEYS_PER_CALL]
         pipeline.eval(_READ, len(call), *(key.name for key in call), newest, limit, *(key.ttl for key in call))
-    answers = chain.from_iterable(pipeline.execute())
+
+
+def _ready(keys: Sequence[WindowKey], answers: Iterable[Any]) -> dict[WindowKey, Window]:
     return {
         key: Window(answer[0].decode(), int(float(answer[1])), [int(post) for post in answer[2]])
         for key, answer in zip(keys, answers, strict=True)
@@ -242,9 +285,3 @@ def _calls(groups: Iterable[tuple[Iterable[WindowKey], Sequence[int]]]) -> Itera
         names = (key.name for key in keys)
         while call := list(islice(names, KEYS_PER_CALL)):
             yield from ((call, part) for part in entries)
-
-
-def remove_posts(key: WindowKey, posts: Sequence[int]) -> None:
-    """Take posts out of one window; readers would drop them anyway."""
-    if posts:
-        get_client().zrem(key.name, *posts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from feeds.models import Follow
-from feeds.selectors import home_timeline
+from feeds.selectors import home_timeline, timeline_sql
 from recsys.accounts.models import User
 
 
@@ -34,3 +34,7 @@ def all_pages(reader: User, limit: int) -> list[int]:
         if page.next_before is None:
             return ids
         before = page.next_before
+
+
+def truth(reader: User) -> list[int]:
+    return list(timeline_sql(reader=reader).values_list("pk", flat=True))

@@ -9,13 +9,13 @@ from django.test.utils import CaptureQueriesContext, override_settings
 from feeds import selectors, timelines
 from feeds.actions import do_create_post, do_delete_post, do_follow
 from feeds.models import AuthorOverride, Post
-from feeds.selectors import author_page, home_timeline, timeline_sql
+from feeds.selectors import author_page, home_timeline
 from feeds.subscriptions import timeline_streams
 from feeds.timelines import author_list, home, read_windows
 from realtime import streams
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
-from tests.feeds.graph import all_pages, let_follow, make_people, shown
+from tests.feeds.graph import all_pages, let_follow, make_people, shown, truth
 
 pytestmark = pytest.mark.django_db
 
@@ -31,10 +31,6 @@ def community(drain_outbox) -> list[User]:
             do_create_post(author=author, text="hello")
     drain_outbox()
     return people
-
-
-def truth(reader: User) -> list[int]:
-    return list(timeline_sql(reader=reader).values_list("pk", flat=True))
 
 
 def queries_of(function, *arguments, **options) -> int:
