@@ -36,7 +36,7 @@ def _post_of(row: Row) -> tuple[int, int, str | None, str]:
     return int(row.key), about["author_id"], about["mode"], about["visibility"]
 
 
-@handler(fanout.CHUNK_TOPIC, queue="fanout", batch=1)
+@handler(fanout.CHUNK_TOPIC, queue="fanout", batch=1, waiting=8)
 def fan_out_chunks(rows: Sequence[Row]) -> None:
     """One chunk of a large author's followers a message, so that the chunks spread over the workers."""
     for row in rows:
