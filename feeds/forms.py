@@ -1,4 +1,4 @@
-"""The form in which people write posts."""
+"""The forms in which people write posts and name lists."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from feeds.actions import check_text
+from feeds.lists import LONGEST_NAME, check_name
 from feeds.models import Post
 from recsys.inputs import InputError
 
@@ -44,3 +45,21 @@ class PostForm(forms.Form):
             return check_text(self.cleaned_data["text"])
         except InputError as error:
             raise forms.ValidationError([fault.message for fault in error.errors]) from error
+
+
+class ListForm(forms.Form):
+    """The name of a list; `refuse` takes what making or renaming it found wrong."""
+
+    name = forms.CharField(
+        max_length=LONGEST_NAME, label="Name of the list", error_messages={"required": "Give the list a name."}
+    )
+
+    def clean_name(self) -> str:
+        try:
+            return check_name(self.cleaned_data["name"])
+        except InputError as error:
+            raise forms.ValidationError([fault.message for fault in error.errors]) from error
+
+    def refuse(self, error: InputError) -> None:
+        for fault in error.errors:
+            self.add_error("name", fault.message)

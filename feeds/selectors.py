@@ -191,9 +191,13 @@ def home_timeline(*, reader: User, before: int | None = None, limit: int = PAGE)
     return _page(_load(posts), limit, position)
 
 
-def author_page(*, author: User, reader: User | None, before: int | None = None, limit: int = PAGE) -> TimelinePage:
-    """An author's own posts, as far as the reader may see them; one query."""
+def author_page(
+    *, author: User, reader: User | None, before: int | None = None, limit: int = PAGE, replies: bool = True
+) -> TimelinePage:
+    """An author's own posts, as far as the reader may see them, with or without replies to others; one query."""
     posts = visible_posts(reader).filter(author=author).select_related(*RELATED).order_by("-pk")
+    if not replies:
+        posts = posts.filter(Q(reply_to_author=None) | Q(reply_to_author=author))
     if before is not None:
         posts = posts.filter(pk__lt=before)
     return _page(list(posts[: limit + 1]), limit, "")

@@ -139,6 +139,38 @@ def home_rule(reader: Reader, post: str) -> str:
     return f"({in_home(reader, post)} AND NOT {is_repeated(reader, post)})"
 
 
+def listed(account_list: int, person: str) -> str:
+    """They are a member of the list."""
+    return f"EXISTS (SELECT FROM feeds_listmember WHERE list_id = {account_list} AND member_id = {person})"
+
+
+def of_listed(reader: Reader, account_list: int, post: str) -> str:
+    """The post of a member of the reader's list is an entry of the list's timeline; for a repost, unless
+    `is_listed_again`.
+
+    As at home, with the list's members in place of those whom the reader follows.
+    """
+    answered = f"{post}.reply_to_author_id"
+    return (
+        f"({may_see(reader, post)} AND ({answered} IS NULL OR {answered} IN ({post}.author_id, {reader})"
+        f" OR {listed(account_list, answered)}) AND ({post}.repost_of_id IS NULL OR NOT EXISTS ("
+        f"SELECT FROM feeds_post original WHERE original.item_id = {post}.repost_of_id"
+        f" AND {mutes(reader, 'original.author_id')})))"
+    )
+
+
+def is_listed_again(reader: Reader, account_list: int, post: str) -> str:
+    """The post is a repost of something that the list's timeline shows shortly before; by id, as `is_repeated`."""
+    return (
+        f"({post}.repost_of_id IS NOT NULL AND EXISTS (SELECT FROM feeds_post earlier"
+        f" WHERE (earlier.item_id = {post}.repost_of_id OR earlier.repost_of_id = {post}.repost_of_id)"
+        f" AND earlier.item_id < {post}.item_id"
+        f" AND earlier.created_at >= {post}.created_at - interval '{REPOST_WINDOW}'"
+        f" AND {listed(account_list, 'earlier.author_id')} AND NOT {mutes(reader, 'earlier.author_id')}"
+        f" AND {of_listed(reader, account_list, 'earlier')}))"
+    )
+
+
 def where(posts: QuerySet[Post], condition: str) -> QuerySet[Post]:
     """The posts for which one of the conditions above, made for the alias "feeds_post", holds."""
     return posts.filter(RawSQL(condition, [], output_field=BooleanField()))  # noqa: S611 (of our own texts)

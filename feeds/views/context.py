@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from feeds.forms import PostForm
+from feeds.reading import UnreadMark
 from feeds.selectors import TimelinePage
 from recsys.accounts.models import User
 from recsys.accounts.requests import keyset
@@ -15,14 +16,28 @@ from recsys.events.reactions import reactions
 
 
 def page_context(
-    request: HttpRequest, page: TimelinePage, user: User | None, author: User | None = None
+    request: HttpRequest,
+    page: TimelinePage,
+    user: User | None,
+    author: User | None = None,
+    *,
+    url: str = "",
+    query: str = "",
+    mark: UnreadMark | None = None,
 ) -> dict[str, Any]:
-    """What the templates of posts need; one query for the reader's reactions to them."""
+    """What the templates of posts need; one query for the reader's reactions to them.
+
+    Further pages are at `url` (for htmx too; else the author's page or the home page) with `query` (such as
+    "view=top&") before their cursor.
+    """
+    address = url or (author.get_absolute_url() if author else "")
     return {
         "page": page,
         "first_page": keyset(request) is None,
         "form": PostForm(),
         "reactions": reactions(user.pk if user else None, [post.pk for post in page.posts]),
-        "more_url": author.get_absolute_url() if author else reverse("home"),
-        "more_fragment": author.get_absolute_url() if author else reverse("timeline"),
+        "more_url": address or reverse("home"),
+        "more_fragment": address or reverse("timeline"),
+        "more_query": query,
+        "mark": mark,
     }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from feeds.people import suggested_people
+from feeds.reading import do_mark_unread
 from feeds.selectors import home_timeline
 from feeds.views.context import page_context
 from recsys.accounts.models import User
@@ -22,8 +25,9 @@ def home(request: HttpRequest) -> HttpResponse:
     if user is None:
         context = picks(request, VISITOR_PICKS) | trends(request) | {"suggested": suggested_people(reader=None)}
         return render(request, "feeds/welcome.html", context)
-    page = home_timeline(reader=user, before=keyset(request))
-    context = page_context(request, page, user) | picks(request) | trends(request)
+    context = _latest(request, user)
+    page = context["page"]
+    context |= picks(request) | trends(request)
     context["suggested"] = suggested_people(reader=user, limit=3 if page.posts else 5)
     return render(request, "feeds/home.html", context)
 
@@ -33,9 +37,15 @@ def home(request: HttpRequest) -> HttpResponse:
 @signed_in
 def timeline(request: HttpRequest, user: User) -> HttpResponse:
     """The timeline without its page: whole, or further posts from `before` on."""
-    before = keyset(request)
     if not is_fragment(request):
         return redirect("home")
+    template = "feeds/_posts.html" if keyset(request) else "feeds/_timeline.html"
+    return render(request, template, _latest(request, user))
+
+
+def _latest(request: HttpRequest, user: User) -> dict[str, Any]:
+    """A page of the timeline, newest first, and what of it is new. Showing a first page is a visit."""
+    before = keyset(request)
     page = home_timeline(reader=user, before=before)
-    template = "feeds/_posts.html" if before else "feeds/_timeline.html"
-    return render(request, template, page_context(request, page, user))
+    mark = do_mark_unread(reader=user, page=page, before=before)
+    return page_context(request, page, user, mark=mark)

@@ -23,8 +23,10 @@ from recsys.recommend.views import picks, trends
 def profile(request: HttpRequest, username: str) -> HttpResponse:
     """A person's posts, newest first, and their place in the graph."""
     person, user = _person(username), reader(request)
-    page = author_page(author=person, reader=user, before=keyset(request))
-    context = page_context(request, page, user, person) | {"person": person}
+    replies = "replies" in request.GET
+    page = author_page(author=person, reader=user, before=keyset(request), replies=replies)
+    context = page_context(request, page, user, person, query="replies=1&" if replies else "")
+    context |= {"person": person, "replies": replies}
     if is_fragment(request):
         return render(request, "feeds/_posts.html", context)
     context["follow"] = follow_summary(author=person, reader=user)
