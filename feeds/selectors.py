@@ -9,7 +9,7 @@ from typing import Any
 import redis
 import structlog
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from prometheus_client import Counter
 
 from feeds import timelines
