@@ -71,7 +71,7 @@ def run(options: BenchOptions) -> BenchResult:
         for _ in range(options.runs):
             runs.append(_measure(single, mixed, options))
     middle = median_run(runs, by="ratio")
-    value, limit = middle.pop("value"), middle.pop("limit")
+    value, limit, _ = (middle.pop(name) for name in ("value", "limit", "ratio"))
     return BenchResult(value, "deliveries/s", limit=limit, goal=0.5, details=middle | {"goal_10k_visible_s": 0.3})
 
 

@@ -230,4 +230,5 @@ BENCHES = {
     "outbox": "recsys.outbox.bench",
     "delivery": "feeds.bench.delivery",
     "fanout": "feeds.bench.fanout",
+    "celebrity": "feeds.bench.celebrity",
 }
