@@ -1,4 +1,4 @@
-"""Writes to posts and the social graph. What follows from them happens through the outbox."""
+"""Writes to posts. What follows from them happens through the outbox."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.utils.text import Truncator
 
-from feeds.models import Follow, Post
+from feeds.models import Post
 from feeds.triggers import WITHHELD
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
@@ -67,20 +67,6 @@ def do_delete_post(*, post: Post, by: User) -> None:
         raise PermissionDenied("Only the author and staff may delete a post.")
     with transaction.atomic():
         Item.objects.filter(pk=post.pk).delete()
-
-
-def do_follow(*, follower: User, followee: User) -> bool:
-    """Let `follower` read `followee`; False where that was so already. InputError for following oneself."""
-    if follower.pk == followee.pk:
-        raise InputError([FieldError("followee", "Nobody can follow themselves.")])
-    _, created = Follow.objects.get_or_create(follower=follower, followee=followee)
-    return created
-
-
-def do_unfollow(*, follower: User, followee: User) -> bool:
-    """End it; False where there was nothing to end."""
-    deleted, _ = Follow.objects.filter(follower=follower, followee=followee).delete()
-    return bool(deleted)
 
 
 def do_withhold_posts(*, authors: Sequence[int]) -> None:

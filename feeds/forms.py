@@ -1,4 +1,4 @@
-"""The forms in which people write posts and name lists."""
+"""The forms of the feed's pages."""
 
 from __future__ import annotations
 
@@ -63,3 +63,7 @@ class ListForm(forms.Form):
     def refuse(self, error: InputError) -> None:
         for fault in error.errors:
             self.add_error("name", fault.message)
+
+
+class PrivacyForm(forms.Form):
+    is_private = forms.BooleanField(label="Private account: people must ask before they follow me", required=False)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from feeds import fanout, notify
 from feeds.actions import do_withhold_posts
+from feeds.graph import do_approve_all
 from feeds.models import AuthorStats
 from feeds.notifications import unread_counts
 from feeds.subscriptions import author_stream, user_stream
@@ -80,8 +81,12 @@ def notifications_changed(rows: Sequence[Row]) -> None:
 
 @handler("accounts.user", effect="transaction")
 def account_changed(rows: Sequence[Row]) -> None:
-    """Recommend the posts of accounts that are private now no more, and of those that are not any more again."""
-    do_withhold_posts(authors=[int(row.key) for row in rows])
+    """Recommend the posts of accounts that are private now no more, and of those that are not any more again. Whoever
+    still waits for one of these is let in, whichever way it was made public.
+    """
+    accounts = [int(row.key) for row in rows]
+    do_withhold_posts(authors=accounts)
+    do_approve_all(targets=accounts)
 
 
 @handler("feeds.first_pull")

@@ -1,40 +1,167 @@
-"""Reads about the social graph that pages show: counts, and whom one might follow."""
+"""Reads about the social graph that pages show: how two people stand to each other, counts, lists of people."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Exists, F, OuterRef
+from django.db import connection
+from django.db.models import BooleanField, QuerySet
+from django.db.models.expressions import RawSQL
 
-from feeds.models import AuthorStats, Follow, Post
+from feeds.models import Block, Follow, FollowRequest, Mute
+from feeds.visibility import VISITOR, apart
 from recsys.accounts.models import User
 
-RECENT_POSTS = 1000
+PAGE = 30
+LONGEST_PAGE = 100
+MOST_COUNTED = 100  # requests on a badge
+
+_RELATIONS = """
+    SELECT person,
+        EXISTS (SELECT FROM feeds_follow WHERE follower_id = %(reader)s AND followee_id = person),
+        EXISTS (SELECT FROM feeds_followrequest WHERE requester_id = %(reader)s AND target_id = person),
+        EXISTS (SELECT FROM feeds_follow WHERE follower_id = person AND followee_id = %(reader)s),
+        EXISTS (SELECT FROM feeds_followrequest WHERE requester_id = person AND target_id = %(reader)s),
+        EXISTS (SELECT FROM feeds_mute WHERE muter_id = %(reader)s AND muted_id = person),
+        EXISTS (SELECT FROM feeds_block WHERE blocker_id = %(reader)s AND blocked_id = person),
+        EXISTS (SELECT FROM feeds_block WHERE blocker_id = person AND blocked_id = %(reader)s)
+    FROM unnest(%(people)s::bigint[]) person
+"""
+_COUNTS = """
+    SELECT (SELECT follower_count FROM feeds_authorstats WHERE author_id = %(person)s),
+           (SELECT count(*) FROM feeds_follow WHERE follower_id = %(person)s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class FollowSummary:
-    """How an author stands in the graph, and whether the reader follows them."""
+class Relation:
+    """How a reader stands to a person; all False for a visitor, and towards oneself."""
+
+    follows: bool = False
+    requested: bool = False
+    followed_by: bool = False
+    asked_by: bool = False
+    mutes: bool = False
+    blocks: bool = False
+    blocked_by: bool = False
+
+    @property
+    def apart(self) -> bool:
+        return self.blocks or self.blocked_by
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a profile says of a person's place in the graph. `open`: the reader may see their posts and people."""
 
     follower_count: int
     following_count: int
-    following: bool
+    relation: Relation
+    open: bool
 
 
-def follow_summary(*, author: User, reader: User | None) -> FollowSummary:
-    """Two queries, three for a signed-in reader."""
-    followers = AuthorStats.objects.filter(author=author).values_list("follower_count", flat=True).first()
-    edges = Follow.objects.filter(follower=reader, followee=author) if reader else Follow.objects.none()
-    return FollowSummary(followers or 0, Follow.objects.filter(follower=author).count(), edges.exists())
+@dataclass(frozen=True, slots=True)
+class PersonEntry:
+    """A person in a list: how the reader stands to them, and why they are in it, where that needs saying."""
+
+    person: User
+    relation: Relation
+    reason: str = ""
 
 
-def suggested_people(*, reader: User | None, limit: int = 5) -> list[User]:
-    """Whom one might follow: those who wrote lately, the most followed first. One query, whose cost is bounded by
-    RECENT_POSTS however many people and posts there are.
+@dataclass(frozen=True, slots=True)
+class PeoplePage:
+    """People of a list; `next_before` asks for the next page, None: there is none."""
+
+    entries: list[PersonEntry]
+    next_before: int | None
+
+
+def relations(*, reader: User | None, people: Iterable[int]) -> dict[int, Relation]:
+    """How the reader stands to each of these people; one query, none for a visitor."""
+    wanted = list(people)
+    if reader is None or not wanted:
+        return dict.fromkeys(wanted, Relation())
+    with connection.cursor() as cursor:
+        cursor.execute(_RELATIONS, {"reader": reader.pk, "people": wanted})
+        return {person: Relation(*flags) for person, *flags in cursor.fetchall()}
+
+
+def standing(*, person: User, reader: User | None) -> Standing:
+    """Counts and relation for a profile; one query for a visitor, two for a reader."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, {"person": person.pk})
+        followers, following = cursor.fetchone()
+    relation = relations(reader=reader, people=[person.pk])[person.pk]
+    return Standing(followers or 0, following, relation, _is_open(person, reader, relation))
+
+
+def _is_open(person: User, reader: User | None, relation: Relation) -> bool:
+    if reader is not None and reader.pk == person.pk:
+        return True
+    return person.is_active and not relation.apart and (relation.follows or not person.is_private)
+
+
+def followers_page(*, person: User, reader: User | None, before: int | None = None, limit: int = PAGE) -> PeoplePage:
+    """Who follows `person`: the newest accounts first, which is the order that an index has, however many there are."""
+    edges = Follow.objects.filter(followee=person, follower__is_active=True).select_related("follower")
+    return _page(edges, "follower", reader, before, limit, by="follower_id")
+
+
+def following_page(*, person: User, reader: User | None, before: int | None = None, limit: int = PAGE) -> PeoplePage:
+    """Whom `person` follows, the latest follow first."""
+    edges = Follow.objects.filter(follower=person, followee__is_active=True).select_related("followee")
+    return _page(edges, "followee", reader, before, limit)
+
+
+def requests_page(*, target: User, before: int | None = None, limit: int = PAGE) -> PeoplePage:
+    """Who waits for `target`'s word, the latest first."""
+    edges = FollowRequest.objects.filter(target=target, requester__is_active=True).select_related("requester")
+    return _page(edges, "requester", target, before, limit)
+
+
+def blocked_page(*, reader: User, before: int | None = None, limit: int = PAGE) -> PeoplePage:
+    """Whom the reader has blocked, the latest first."""
+    edges = Block.objects.filter(blocker=reader).select_related("blocked")
+    return _page(edges, "blocked", reader, before, limit, hide=False)
+
+
+def muted_page(*, reader: User, before: int | None = None, limit: int = PAGE) -> PeoplePage:
+    """Whom the reader has muted, the latest first."""
+    edges = Mute.objects.filter(muter=reader).select_related("muted")
+    return _page(edges, "muted", reader, before, limit, hide=False)
+
+
+def request_count(*, target: User) -> int:
+    """How many wait for `target`'s word, up to MOST_COUNTED."""
+    return FollowRequest.objects.filter(target=target, requester__is_active=True)[:MOST_COUNTED].count()
+
+
+def _page(
+    edges: QuerySet[Any],
+    field: str,
+    reader: User | None,
+    before: int | None,
+    limit: int,
+    *,
+    by: str = "id",
+    hide: bool = True,
+) -> PeoplePage:
+    """A page of the people at the end `field` of these edges, by the column `by`; two queries.
+
+    `hide` leaves out those from whom a block keeps the reader.
     """
-    lately = Post.objects.order_by("-item_id").values("author_id")[:RECENT_POSTS]
-    people = User.objects.filter(is_active=True, pk__in=lately)
-    if reader:
-        followed = Follow.objects.filter(follower=reader, followee=OuterRef("pk"))
-        people = people.exclude(pk=reader.pk).exclude(Exists(followed))
-    return list(people.order_by(F("author_stats__follower_count").desc(nulls_last=True), "pk")[:limit])
+    limit = max(1, min(limit, LONGEST_PAGE))
+    if hide:
+        person = f"{edges.model._meta.db_table}.{field}_id"
+        together = f"NOT {apart(reader.pk if reader else VISITOR, person)}"
+        edges = edges.filter(RawSQL(together, [], output_field=BooleanField()))  # noqa: S611 (of our own texts)
+    if before is not None:
+        edges = edges.filter(**{f"{by}__lt": before})
+    rows = list(edges.order_by(f"-{by}")[: limit + 1])
+    people: list[User] = [getattr(row, field) for row in rows[:limit]]
+    stand = relations(reader=reader, people=[person.pk for person in people])
+    entries = [PersonEntry(person, stand[person.pk]) for person in people]
+    return PeoplePage(entries, getattr(rows[limit - 1], by) if len(rows) > limit else None)

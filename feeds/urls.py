@@ -1,7 +1,7 @@
 from django.urls import path
 
 from feeds.api.timelines import TimelineView
-from feeds.views import home, lists, pages, people, posts
+from feeds.views import graph, home, lists, pages, people, posts, privacy
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -18,7 +18,20 @@ urlpatterns = [
     path("lists/<int:pk>/add/", lists.add, name="list-add"),
     path("lists/<int:pk>/remove/<str:username>/", lists.remove, name="list-remove"),
     path("@<str:username>/lists/", lists.of_person, name="person-lists"),
+    path("accounts/privacy/", privacy.privacy, name="privacy"),
+    path("accounts/privacy/blocked/", privacy.blocked, name="blocked"),
+    path("accounts/privacy/muted/", privacy.muted, name="muted"),
+    path("follow-requests/", privacy.follow_requests, name="follow-requests"),
     path("@<str:username>/", people.profile, name="profile"),
-    path("@<str:username>/follow/", people.follow, name="follow"),
-    path("@<str:username>/unfollow/", people.unfollow, name="unfollow"),
+    path("@<str:username>/followers/", people.followers, name="followers"),
+    path("@<str:username>/following/", people.following, name="following"),
+    path("@<str:username>/follow/", graph.follow, name="follow"),
+    path("@<str:username>/unfollow/", graph.unfollow, name="unfollow"),
+    path("@<str:username>/remove/", graph.remove_follower, name="remove-follower"),
+    path("@<str:username>/block/", graph.block, name="block"),
+    path("@<str:username>/unblock/", graph.unblock, name="unblock"),
+    path("@<str:username>/mute/", graph.mute, name="mute"),
+    path("@<str:username>/unmute/", graph.unmute, name="unmute"),
+    path("@<str:username>/approve/", graph.approve, name="approve-request"),
+    path("@<str:username>/reject/", graph.reject, name="reject-request"),
 ]

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from feeds.forms import PostForm
+from feeds.people import PeoplePage
 from feeds.reading import UnreadMark
 from feeds.selectors import TimelinePage
 from recsys.accounts.models import User
@@ -41,3 +42,8 @@ def page_context(
         "more_query": query,
         "mark": mark,
     }
+
+
+def people_context(request: HttpRequest, page: PeoplePage, which: str) -> dict[str, Any]:
+    """What the templates of lists of people need; `which` list it is, they know by its name."""
+    return {"people": page, "which": which, "more_url": request.path, "first_page": keyset(request) is None}

@@ -9,9 +9,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from feeds.people import suggested_people
 from feeds.reading import do_mark_unread
 from feeds.selectors import home_timeline
+from feeds.suggestions import suggested_people
 from feeds.views.context import page_context
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, keyset, reader, signed_in

@@ -1,19 +1,19 @@
-"""A person's page, and the buttons of following."""
+"""A person's page, and whom they follow and are followed by."""
 
 from __future__ import annotations
 
-from django.core.exceptions import PermissionDenied
+from collections.abc import Callable
+
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from feeds.actions import do_follow, do_unfollow
-from feeds.people import follow_summary
+from feeds.people import PeoplePage, followers_page, following_page, standing
 from feeds.selectors import author_page
-from feeds.views.context import page_context
+from feeds.views.context import page_context, people_context
 from recsys.accounts.models import User
-from recsys.accounts.requests import is_fragment, keyset, next_address, reader, signed_in
+from recsys.accounts.requests import is_fragment, keyset, reader
 from recsys.accounts.selectors import active_user
 from recsys.recommend.views import picks, trends
 
@@ -22,47 +22,41 @@ from recsys.recommend.views import picks, trends
 @vary_on_headers("HX-Request")
 def profile(request: HttpRequest, username: str) -> HttpResponse:
     """A person's posts, newest first, and their place in the graph."""
-    person, user = _person(username), reader(request)
+    person, user = named_person(username), reader(request)
     replies = "replies" in request.GET
     page = author_page(author=person, reader=user, before=keyset(request), replies=replies)
     context = page_context(request, page, user, person, query="replies=1&" if replies else "")
     context |= {"person": person, "replies": replies}
     if is_fragment(request):
         return render(request, "feeds/_posts.html", context)
-    context["follow"] = follow_summary(author=person, reader=user)
+    context["standing"] = standing(person=person, reader=user)
     return render(request, "feeds/profile.html", context | (picks(request) if user else trends(request)))
 
 
-def _person(username: str) -> User:
+@require_safe
+@vary_on_headers("HX-Request")
+def followers(request: HttpRequest, username: str) -> HttpResponse:
+    return _people(request, username, "followers", followers_page)
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def following(request: HttpRequest, username: str) -> HttpResponse:
+    return _people(request, username, "following", following_page)
+
+
+def _people(request: HttpRequest, username: str, which: str, read: Callable[..., PeoplePage]) -> HttpResponse:
+    """A page of people, empty where a private account or a block keeps the reader from it."""
+    person, user = named_person(username), reader(request)
+    stand = standing(person=person, reader=user)
+    page = read(person=person, reader=user, before=keyset(request)) if stand.open else PeoplePage([], None)
+    context = people_context(request, page, which) | {"person": person, "standing": stand}
+    return render(request, "feeds/_people.html" if is_fragment(request) else "feeds/people.html", context)
+
+
+def named_person(username: str) -> User:
+    """The active user of this name, or an answer that there is nobody."""
     person = active_user(username)
     if person is None:
         raise Http404("There is nobody of this name.")
     return person
-
-
-@require_POST
-@signed_in
-def follow(request: HttpRequest, user: User, username: str) -> HttpResponse:
-    person = _person(username)
-    if person == user:
-        raise PermissionDenied
-    do_follow(follower=user, followee=person)
-    return _followed(request, user, person)
-
-
-@require_POST
-@signed_in
-def unfollow(request: HttpRequest, user: User, username: str) -> HttpResponse:
-    person = _person(username)
-    do_unfollow(follower=user, followee=person)
-    return _followed(request, user, person)
-
-
-def _followed(request: HttpRequest, user: User, person: User) -> HttpResponse:
-    """The other button, and the word that timeline and recommendations are others now."""
-    if not is_fragment(request):
-        return redirect(next_address(request))
-    context = {"person": person, "follow": follow_summary(author=person, reader=user)}
-    response = render(request, "feeds/_followed.html", context)
-    response["HX-Trigger"] = "timeline:reload, tastes:changed"
-    return response

@@ -16,7 +16,8 @@ import redis
 from django.conf import settings
 from django.test import Client
 
-from feeds.actions import do_create_post, do_delete_post, do_follow
+from feeds.actions import do_create_post, do_delete_post
+from feeds.graph import do_follow
 from feeds.selectors import home_timeline
 from realtime import streams
 from realtime.keys import HISTORY

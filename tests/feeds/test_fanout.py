@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from feeds import audience, fanout, timelines
-from feeds.actions import do_create_post, do_delete_post, do_follow, do_unfollow
+from feeds.actions import do_create_post, do_delete_post
+from feeds.graph import do_follow, do_unfollow
 from feeds.models import AuthorOverride, Follow, Post
 from feeds.selectors import home_timeline
 from feeds.subscriptions import author_stream, timeline_streams, user_stream

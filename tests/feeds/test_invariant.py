@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feeds import audience, timelines
-from feeds.actions import do_create_post, do_delete_post, do_follow, do_unfollow
+from feeds.actions import do_create_post, do_delete_post
+from feeds.graph import do_follow, do_unfollow
 from feeds.models import AuthorOverride, FanoutPolicy, Post
 from feeds.policy import get_policy
 from feeds.selectors import home_timeline, timeline_sql

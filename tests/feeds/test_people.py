@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from feeds.actions import do_create_post, do_follow
+from feeds.actions import do_create_post
+from feeds.graph import do_follow
 from feeds.people import FollowSummary, follow_summary, suggested_people
 from recsys.accounts.models import User
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feeds.actions import do_create_post, do_unfollow
+from feeds.actions import do_create_post
+from feeds.graph import do_unfollow
 from feeds.models import AuthorOverride, AuthorStats, FanoutPolicy, Post
 from feeds.policy import (
     do_decide_modes,

@@ -11,7 +11,8 @@ import pytest
 from django.db import connection
 
 from feeds import audience, fanout, selectors, timelines
-from feeds.actions import do_create_post, do_delete_post, do_follow, do_unfollow
+from feeds.actions import do_create_post, do_delete_post
+from feeds.graph import do_follow, do_unfollow
 from feeds.models import AuthorOverride, Post
 from feeds.selectors import home_timeline, timeline_sql
 from feeds.timelines import home, read_windows

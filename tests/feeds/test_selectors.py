@@ -7,7 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext, override_settings
 
 from feeds import selectors, timelines
-from feeds.actions import do_create_post, do_delete_post, do_follow
+from feeds.actions import do_create_post, do_delete_post
+from feeds.graph import do_follow
 from feeds.models import AuthorOverride, Post
 from feeds.selectors import author_page, home_timeline
 from feeds.subscriptions import timeline_streams

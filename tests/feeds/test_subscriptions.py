@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from feeds.actions import do_create_post, do_unfollow
+from feeds.actions import do_create_post
+from feeds.graph import do_unfollow
 from feeds.models import AuthorOverride
 from feeds.selectors import home_timeline
 from feeds.subscriptions import timeline_rule, timeline_streams

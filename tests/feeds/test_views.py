@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from feeds.actions import do_create_post, do_follow
+from feeds.actions import do_create_post
+from feeds.graph import do_follow
 from feeds.models import Follow, Post
 from recsys.accounts.models import User
 from tests.web.pages import HTMX, assert_safe, queries_for, text_of

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import connection
 
-from feeds.actions import do_create_post, do_follow
+from feeds.actions import do_create_post
+from feeds.graph import do_follow
 from feeds.models import Post
 from recsys.accounts.models import User
 from recsys.catalog.models import Item

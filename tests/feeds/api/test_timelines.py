@@ -9,7 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from feeds.actions import do_create_post, do_delete_post, do_follow
+from feeds.actions import do_create_post, do_delete_post
+from feeds.graph import do_follow
 from feeds.models import Post
 from recsys.accounts.models import User
 from recsys.partners.actions import do_create_client, do_create_key
