@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from feeds import fanout, notify
 from feeds.actions import do_withhold_posts
@@ -51,13 +51,28 @@ def follow_changed(rows: Sequence[Row]) -> None:
     Readers who are not there have no stream and cost next to nothing, so that an import of follows is cheap.
     """
     edges = {(row.payload["follower_id"], row.payload["followee_id"]) for row in rows}
-    followees = {followee for _, followee in edges}
-    pulled = AuthorStats.objects.filter(pk__in=followees, has_pull_posts=True).values_list("pk", flat=True)
-    positions = {author: streams.positions([author_stream(author)]) for author in pulled}
-    streams.append(
-        (user_stream(reader), fanout.resubscribe(positions.get(followee, ""))) for reader, followee in sorted(edges)
-    )
+    _listen_anew(edges)
     notify.notify_of_follows(edges)
+
+
+@handler("feeds.mute")
+def mute_changed(rows: Sequence[Row]) -> None:
+    """Let connections listen to whom their readers want to read now."""
+    _listen_anew({(row.payload["muter_id"], row.payload["muted_id"]) for row in rows})
+
+
+def _listen_anew(edges: Iterable[tuple[int, int]]) -> None:
+    """Make the connections of readers, given with the author whom they read or do no more, ask for their streams."""
+    edges = sorted(edges)
+    authors = {author for _, author in edges}
+    pulled = AuthorStats.objects.filter(pk__in=authors, has_pull_posts=True).values_list("pk", flat=True)
+    positions = {author: streams.positions([author_stream(author)]) for author in pulled}
+    streams.append((user_stream(reader), fanout.resubscribe(positions.get(author, ""))) for reader, author in edges)
+
+
+@handler("feeds.block")
+def block_changed(rows: Sequence[Row]) -> None:
+    """Nothing more: readers ask for blocks whenever they read, and the follows that a block ends are captured too."""
 
 
 @handler("feeds.request", effect="transaction")
