@@ -9,7 +9,8 @@ from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from feeds.actions import do_create_post, do_follow
+from feeds.actions import do_create_post
+from feeds.graph import do_follow
 from feeds.models import Post, ReadingPosition
 from feeds.reading import UnreadMark, do_mark_unread, do_note_visit, do_set_position, position_of, unread_after
 from feeds.selectors import home_timeline
