@@ -1,4 +1,4 @@
-"""Every Valkey key of the feeds. Only `timelines.py` uses them."""
+"""Every Valkey key of the feeds, each used by its owner alone."""
 
 from __future__ import annotations
 
@@ -29,4 +29,11 @@ VERSION = KeyPattern(
     holds="string: a random word, another one after each change of the author's list",
     bound="one word for each pulled author who is read",
     ttl=WEEK,
+)
+AUDIT = KeyPattern(
+    template="audit:timelines",
+    owner="feeds.audit_runs",
+    holds="JSON: when a sample of timelines was last audited, what was found, and where the next one begins",
+    bound="1 text",
+    ttl=24 * 3600,
 )

@@ -55,7 +55,7 @@ class TimelinePage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Graph:
+class Graph:
     """Whom a reader follows, as far as reading a timeline needs it.
 
     `fingerprint` changes with every follow, unfollow, mute and unmute, so a window that was filled for another graph is
@@ -77,7 +77,7 @@ class _Graph:
 
 
 # One's own posts are pulled too, once one is a celebrity oneself.
-_GRAPH = """
+GRAPH = """
     SELECT count(f.id),
            coalesce(bit_xor(hashint8extended(f.id, 0)), 0) # coalesce((
                SELECT bit_xor(hashint8extended(id, 1)) FROM feeds_mute WHERE muter_id = %(reader)s), 0),
@@ -92,7 +92,10 @@ _GRAPH = """
 # one no more than `depth` entries. Where an author has more, the answer is complete from the oldest of these on. Only
 # what is left then is looked at for its mode: asked for earlier, it makes the planner read all posts of an author.
 # What only the rules of reading know (blocks, say) stays in: a window may hold too much.
-_HOME_POSTS = """
+IN_WINDOW = """p.mode IS DISTINCT FROM 'pull' AND (p.author_id = %(reader)s OR (p.visibility <> 'private' AND (
+              p.reply_to_author_id IS NULL OR p.reply_to_author_id IN (p.author_id, %(reader)s)
+              OR p.reply_to_author_id IN (SELECT followee_id FROM followed))))"""
+_HOME_POSTS = f"""
     WITH followed AS MATERIALIZED (SELECT followee_id FROM feeds_follow WHERE follower_id = %(reader)s),
     recent AS MATERIALIZED (
         SELECT a.author_id, p.item_id FROM (
@@ -109,13 +112,10 @@ _HOME_POSTS = """
     )
     SELECT complete_from, ARRAY(
         SELECT r.item_id FROM recent r JOIN feeds_post p USING (item_id)
-        WHERE r.item_id >= complete_from AND p.mode IS DISTINCT FROM 'pull'
-          AND (p.author_id = %(reader)s OR (p.visibility <> 'private' AND (
-              p.reply_to_author_id IS NULL OR p.reply_to_author_id IN (p.author_id, %(reader)s)
-              OR p.reply_to_author_id IN (SELECT followee_id FROM followed))))
+        WHERE r.item_id >= complete_from AND {IN_WINDOW}
         ORDER BY r.item_id DESC LIMIT %(most)s
     ) FROM cut
-"""
+"""  # noqa: S608 (of our own texts)
 _AUTHOR_POSTS = """
     SELECT a.author_id, p.complete_from, p.posts FROM unnest(%(authors)s::bigint[]) AS a (author_id)
     CROSS JOIN LATERAL (
@@ -180,7 +180,7 @@ def home_timeline(*, reader: User, before: int | None = None, limit: int = PAGE)
     limit = max(1, min(limit, LONGEST_PAGE))
     position = ""
     try:
-        graph = _graph(reader)
+        graph = graph_of(reader)
         position = streams.positions(stream_names(reader.pk, graph.pulled_authors))
         posts = _from_windows(reader, graph, before, limit + 1)
         source = "windows"
@@ -208,11 +208,16 @@ def _page(posts: list[Post], limit: int, position: str) -> TimelinePage:
     return TimelinePage(posts[:limit], posts[limit - 1].pk if more else None, position)
 
 
-def _graph(reader: User) -> _Graph:
+def graph_of(reader: User) -> Graph:
+    """Whom the reader follows now; one query."""
     with connection.cursor() as cursor:
-        cursor.execute(_GRAPH, {"reader": reader.pk})
-        count, hashed, pulled = cursor.fetchone()
-    return _Graph(reader.pk, count, f"{count}.{hashed}", pulled)
+        cursor.execute(GRAPH, {"reader": reader.pk})
+        return make_graph(reader.pk, *cursor.fetchone())
+
+
+def make_graph(reader: int, follow_count: int, hashed: int, pulled: list[int]) -> Graph:
+    """What the columns of GRAPH say of a reader."""
+    return Graph(reader, follow_count, f"{follow_count}.{hashed}", pulled)
 
 
 def _from_sql(reader: User, before: int | None, count: int) -> list[int]:
@@ -230,10 +235,14 @@ def _load(ids: Sequence[int]) -> list[Post]:
     return list(Post.objects.filter(pk__in=ids).select_related(*RELATED).order_by("-pk")) if ids else []
 
 
-def _from_windows(reader: User, graph: _Graph, before: int | None, count: int) -> list[int]:
+def _from_windows(reader: User, graph: Graph, before: int | None, count: int) -> list[int]:
     """The newest `count` posts below `before`: from the windows as far as all are complete, then from SQL."""
+    return posts_of(reader, _ready_windows(graph, before, count + SPARE), before, count)
+
+
+def posts_of(reader: User, windows: Sequence[Window], before: int | None, count: int) -> list[int]:
+    """What these windows, which are all of the reader's, and SQL below them have for a page."""
     wanted = count + SPARE
-    windows = _ready_windows(graph, before, wanted)
     floor = max(window.floor for window in windows)
     merged = sorted({post for window in windows for post in window.posts if post >= floor}, reverse=True)
     candidates = merged[:wanted]
@@ -249,7 +258,7 @@ def _from_windows(reader: User, graph: _Graph, before: int | None, count: int) -
     return posts + _from_sql(reader, rest, count - len(posts)) if rest else posts
 
 
-def _ready_windows(graph: _Graph, before: int | None, wanted: int) -> list[Window]:
+def _ready_windows(graph: Graph, before: int | None, wanted: int) -> list[Window]:
     """Every window of the reader's timeline; cold and outdated ones are filled from SQL first."""
     own = home(graph.reader)
     window, versions = timelines.read_home(graph.reader, graph.pulled_authors, before=before, limit=wanted)
@@ -262,7 +271,7 @@ def _ready_windows(graph: _Graph, before: int | None, wanted: int) -> list[Windo
     return list(ready.values())
 
 
-def _fill(graph: _Graph, keys: Sequence[WindowKey], before: int | None, wanted: int) -> dict[WindowKey, Window]:
+def _fill(graph: Graph, keys: Sequence[WindowKey], before: int | None, wanted: int) -> dict[WindowKey, Window]:
     """Fill windows in the order that `timelines` asks for: open, read SQL, fill. What was read serves this page too."""
     opened = timelines.open_windows(keys)
     contents = _contents(graph, keys)
@@ -270,7 +279,7 @@ def _fill(graph: _Graph, keys: Sequence[WindowKey], before: int | None, wanted: 
     return {key: content.window(before, wanted) for key, content in contents.items()}
 
 
-def _contents(graph: _Graph, keys: Sequence[WindowKey]) -> dict[WindowKey, Contents]:
+def _contents(graph: Graph, keys: Sequence[WindowKey]) -> dict[WindowKey, Contents]:
     own = home(graph.reader)
     authors = [key.owner for key in keys if key != own]
     found: dict[WindowKey, Contents] = {}

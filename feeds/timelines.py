@@ -37,6 +37,8 @@ SLACK = 32  # posts that a window may have beyond, so that a full one is trimmed
 KEYS_PER_CALL = 100  # scripts over more keys hold up everybody else for milliseconds
 POSTS_PER_CALL = 100  # added to a full window before it is trimmed, they must leave it below 1,024 entries: a listpack
 CALLS_PER_TRIP = 20
+WALKED_PER_CALL = 500  # keys
+READY = "ready|"
 BUILDING_TTL = 15  # seconds; what a dead process left half-filled is cold again after this
 
 # Only a ready window's life is prolonged: one that is being filled goes with whoever died filling it. In one step, for
@@ -50,6 +52,20 @@ for i, key in ipairs(KEYS) do
         local oldest = -math.max(sentinel[2], 1)
         local posts = redis.call('ZRANGE', key, newest, oldest, 'BYSCORE', 'LIMIT', 0, limit)
         windows[i] = {string.sub(sentinel[1], 7), sentinel[2], posts}
+    else
+        windows[i] = 0
+    end
+end
+return windows
+"""
+# What a window holds from its floor on, and no use of it: its life stays as it was.
+_PEEK = """
+local windows = {}
+for i, key in ipairs(KEYS) do
+    local sentinel = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
+    if sentinel[1] then
+        local posts = redis.call('ZRANGE', key, '-inf', -math.max(sentinel[2], 1), 'BYSCORE')
+        windows[i] = {sentinel[1], sentinel[2], posts}
     else
         windows[i] = 0
     end
@@ -285,3 +301,38 @@ def _calls(groups: Iterable[tuple[Iterable[WindowKey], Sequence[int]]]) -> Itera
         names = (key.name for key in keys)
         while call := list(islice(names, KEYS_PER_CALL)):
             yield from ((call, part) for part in entries)
+
+
+def peek_windows(keys: Sequence[WindowKey]) -> dict[WindowKey, Window]:
+    """All that the ready ones of these windows hold, without prolonging their life: to look after them."""
+    pipeline = get_client().pipeline(transaction=False)
+    for start in range(0, len(keys), KEYS_PER_CALL):
+        names = [key.name for key in keys[start : start + KEYS_PER_CALL]]
+        pipeline.eval(_PEEK, len(names), *names)
+    answers = chain.from_iterable(pipeline.execute())
+    return {
+        key: Window(answer[0].decode().removeprefix(READY), int(float(answer[1])), [int(post) for post in answer[2]])
+        for key, answer in zip(keys, answers, strict=True)
+        if answer and answer[0].startswith(READY.encode())
+    }
+
+
+def drop_windows(keys: Sequence[WindowKey]) -> None:
+    """Make windows cold, whatever state they are in. Who is filling one finds it gone; who reads it next fills it."""
+    for start in range(0, len(keys), KEYS_PER_CALL):
+        get_client().unlink(*(key.name for key in keys[start : start + KEYS_PER_CALL]))
+    note_change(key.owner for key in keys if key.pattern is AUTHOR)
+
+
+def find_readers(*, cursor: int, most: int, walked: int) -> tuple[list[int], int]:
+    """About `most` readers who have a home window, walking over at most about `walked` keys; and where to go on (0: all
+    were seen).
+    """
+    client, readers, prefix = get_client(), set[int](), HOME.key(reader="")
+    while len(readers) < most and walked > 0:
+        cursor, names = client.scan(cursor, match=f"{prefix}*", count=WALKED_PER_CALL)
+        readers |= {int(name[len(prefix) :]) for name in names}
+        walked -= WALKED_PER_CALL
+        if not cursor:
+            break
+    return sorted(readers), cursor

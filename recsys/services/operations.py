@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
+from django.utils.module_loading import import_string
 
 from recsys.accounts.models import User
 from recsys.outbox.selectors import backlog, relay_lag
@@ -44,6 +46,8 @@ def operations(user: User | AnonymousUser) -> list[Figure]:
         figures.append(_memory())
     if user.has_perm("recommend.view_modelversion"):
         figures.append(_models())
+    for name in settings.OPERATION_FIGURES:
+        figures += import_string(name)(user)
     for name, permission, table, url in (
         ("Users", "accounts.view_user", "accounts_user", "admin:accounts_user_changelist"),
         ("Items", "catalog.view_item", "catalog_item", "admin:catalog_item_changelist"),

@@ -167,6 +167,7 @@ CELERY_BEAT_SCHEDULE = {
     "maintain-partitions": {"task": "events.maintain_partitions", "schedule": 6 * 3600},
     "prune-event-receipts": {"task": "events.prune_receipts", "schedule": 3600},
     "prune-slates": {"task": "recommend.prune_slates", "schedule": 3600},
+    "audit-timelines": {"task": "feeds.audit_timelines", "schedule": 300},
     "train-models": {"task": "recommend.train_models", "schedule": 3600},
 }
 
@@ -225,6 +226,7 @@ IMPORT_FORMATS = {
     "interactions": "recsys.imports.interactions.InteractionsFormat",
     "follows": "feeds.imports.FollowsFormat",
 }
+OPERATION_FIGURES = ["feeds.audit_runs.figures"]
 DEMO_COMMUNITY = "feeds.demo.load_community"
 BENCHES = {
     "outbox": "recsys.outbox.bench",

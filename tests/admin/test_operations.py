@@ -57,6 +57,6 @@ def test_each_figure_is_for_those_who_may_see_where_it_comes_from(clerk_client: 
 
 def test_every_figure_leads_to_a_page(admin: Client, boss: User):
     figures = operations(boss)
-    assert len(figures) == 8
+    assert len(figures) == 9
     for figure in figures:
         assert admin.get(figure.url).status_code == 200

@@ -38,6 +38,7 @@ PAGE = ROOT / "docs" / "valkey.md"
 # How many members or bytes a key may have, by template: the `bound` in a form that a program can compare.
 LIMITS = {
     "api:bucket:{client}": 2,
+    "audit:timelines": 1000,
     "events:rate:{user_id}:{minute}": 10,
     "heartbeat:{process}": 20,
     "outbox:wake": 1,

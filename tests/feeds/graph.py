@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from feeds import timelines
 from feeds.models import Follow
 from feeds.selectors import home_timeline, timeline_sql
+from feeds.timelines import WindowKey
+from realtime.valkey import get_client
 from recsys.accounts.models import User
 
 
@@ -38,3 +41,9 @@ def all_pages(reader: User, limit: int) -> list[int]:
 
 def truth(reader: User) -> list[int]:
     return list(timeline_sql(reader=reader).values_list("pk", flat=True))
+
+
+def lose(key: WindowKey, posts: Iterable[int]) -> None:
+    """Let a window be without some of its posts, which nothing of ours does, and let everybody notice."""
+    get_client().zrem(key.name, *posts)
+    timelines.note_change([key.owner])
