@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from feeds.actions import title_of
 from feeds.demo_texts import Subject, compose
 from feeds.models import AuthorStats, Follow, Post
 from feeds.policy import do_decide_modes, get_policy
+from feeds.words import title_of
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.demo.community import Community, People

@@ -10,6 +10,7 @@ from feeds.graph import do_approve_all
 from feeds.models import AuthorStats
 from feeds.notifications import unread_counts
 from feeds.subscriptions import author_stream, user_stream
+from feeds.words import do_index_posts
 from realtime import streams
 from recsys.outbox.handlers import Child, Row, handler
 
@@ -18,6 +19,7 @@ from recsys.outbox.handlers import Child, Row, handler
 def fan_out_posts(rows: Sequence[Row]) -> list[Child]:
     """Deliver new posts, and tell of those that were edited or deleted. Readers read what they are now from SQL."""
     by_type = {kind: [row for row in rows if row.type == kind] for kind in ("insert", "update", "delete")}
+    do_index_posts(posts={int(row.key) for row in rows if row.type != "delete"})
     children = fanout.deliver_posts(sorted({int(row.key) for row in by_type["insert"]}))
     for kind, event in (("update", "post.edited"), ("delete", "post.deleted")):
         children += fanout.tell_of_posts(event, {_post_of(row) for row in by_type[kind]})

@@ -14,10 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.db.models import Q
-from django.urls import reverse
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -108,7 +107,7 @@ def _counts(piece: Piece, seen: Mapping[str, set[str]]) -> bool:
 
 
 def canonical_tag(written: str) -> str:
-    """The form that equal tags share, or "" for what is no tag: it needs a letter, and at most LONGEST_TAG characters."""
+    """The form that equal tags share; "" for what is no tag: it needs a letter, and LONGEST_TAG characters at most."""
     if len(written) > LONGEST_TAG:
         return ""
     tag = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", written).casefold())
@@ -186,8 +185,7 @@ def _shown(piece: Piece, people: Mapping[str, User]) -> SafeString:
         short = label if len(label) <= SHOWN_ADDRESS else f"{label[: SHOWN_ADDRESS - 1]}…"
         return format_html('<a href="{}" rel="nofollow noopener ugc">{}</a>', piece.meaning, short)
     if piece.kind == "hashtag":
-        address = reverse("hashtag", args=[piece.meaning])
-        return format_html('<a href="{}" class="hashtag">{}</a>', address, piece.written)
+        return format_html('<a href="/tags/{}/" class="hashtag">{}</a>', quote(piece.meaning, safe=""), piece.written)
     if piece.kind == "mention" and (person := person_of(piece.meaning, people)):
         return format_html('<a href="{}" class="mention">{}</a>', person.get_absolute_url(), piece.written)
     return conditional_escape(piece.written)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from django.db.models import BooleanField, QuerySet
 from django.db.models.expressions import RawSQL
+from django.http import Http404
 
 from feeds.models import Post
 from recsys.accounts.models import User
@@ -31,6 +32,13 @@ class Knowing(str):
 
 
 REPOST_WINDOW = "24 hours"  # within which a timeline shows the same post once, however many people repost it
+
+
+class UnseenPost(Http404):
+    """There is no such post, or it is not for whoever asks: they are told the same."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such post, or it is not for you to see.")
 
 
 def apart(reader: Reader, person: str) -> str:
@@ -179,3 +187,8 @@ def where(posts: QuerySet[Post], condition: str) -> QuerySet[Post]:
 def visible_posts(reader: User | None) -> QuerySet[Post]:
     """The posts that somebody may look at, None being a visitor."""
     return where(Post.objects.all(), may_see(reader.pk if reader else VISITOR, "feeds_post"))
+
+
+def may_be_seen(reader: User | None, post: int) -> bool:
+    """`may_see` of one post."""
+    return visible_posts(reader).filter(pk=post).exists()

@@ -7,13 +7,13 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from feeds.forms import PostForm
+from feeds.entries import entries
+from feeds.forms import NewPostForm
 from feeds.people import PeoplePage
 from feeds.reading import UnreadMark
 from feeds.selectors import TimelinePage
 from recsys.accounts.models import User
 from recsys.accounts.requests import keyset
-from recsys.events.reactions import reactions
 
 
 def page_context(
@@ -26,7 +26,7 @@ def page_context(
     query: str = "",
     mark: UnreadMark | None = None,
 ) -> dict[str, Any]:
-    """What the templates of posts need; one query for the reader's reactions to them.
+    """What the templates of posts need.
 
     Further pages are at `url` (for htmx too; else the author's page or the home page) with `query` (such as
     "view=top&") before their cursor.
@@ -35,8 +35,8 @@ def page_context(
     return {
         "page": page,
         "first_page": keyset(request) is None,
-        "form": PostForm(),
-        "reactions": reactions(user.pk if user else None, [post.pk for post in page.posts]),
+        "form": NewPostForm(),
+        "entries": entries(user, page.posts),
         "more_url": address or reverse("home"),
         "more_fragment": address or reverse("timeline"),
         "more_query": query,

@@ -6,8 +6,8 @@ import uuid
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -55,14 +55,18 @@ def trending(request: HttpRequest) -> HttpResponse:
 def item(request: HttpRequest, pk: int) -> HttpResponse:
     """One item. `?r=` names the recommendation that led here, for the page's script to send with its click."""
     user = reader(request)
-    # A post is an item too. Here its name is only text, because this app stands below the feeds.
-    found = get_object_or_404(Item.objects.select_related("post__author"), pk=pk)
+    # A post is an item too, with a page of its own. Its name is only text here: this app stands below the feeds.
+    found = get_object_or_404(Item.objects.select_related("post"), pk=pk)
+    if (post := getattr(found, "post", None)) is not None:
+        return redirect(with_query(request, post.get_absolute_url()))
+    if found.is_withheld:
+        raise Http404("There is no such item.")
     reaction = reactions(user.pk if user else None, [found.pk]).get(found.pk)
     context = {
         "item": found,
         "host": _web_host(found.url),
         "has_image": bool(_web_host(found.image_url)),
-        "recommendation_id": _recommendation_id(request.GET.get("r", "")),
+        "recommendation_id": recommendation_of(request),
         "reaction": reaction,
         "rounded_rating": str(int((reaction.rating or 0) + 0.5)) if reaction else "",
         "similar": engine.similar(item=found, user=user, count=SIMILAR),
@@ -72,11 +76,18 @@ def item(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "recommend/item.html", context)
 
 
-def _recommendation_id(text: str) -> uuid.UUID | None:
+def recommendation_of(request: HttpRequest) -> uuid.UUID | None:
+    """The recommendation that led to a page (`?r=`), or that a form on it sends along."""
     try:
-        return uuid.UUID(text)
+        return uuid.UUID(request.GET.get("r", "") or request.POST.get("recommendation_id", ""))
     except ValueError:
         return None
+
+
+def with_query(request: HttpRequest, address: str) -> str:
+    """The address with what this one was asked with."""
+    query = request.META.get("QUERY_STRING", "")
+    return f"{address}?{query}" if query else address
 
 
 def _web_host(url: str) -> str:

@@ -70,8 +70,10 @@ document.addEventListener("events:hidden", (event) => {
   toast("You will not see that again.");
 });
 document.addEventListener("post:deleted", (event) => {
-  const post = document.querySelector(`[data-post="${CSS.escape(String(event.detail.post))}"]`);
-  leave(post?.closest("#posts > li") ?? post);
+  const number = CSS.escape(String(event.detail.post));
+  for (const post of document.querySelectorAll(`[data-post="${number}"], [data-shown="${number}"]`)) {
+    leave(post.closest(".posts > li") ?? post);
+  }
 });
 
 // Coming back with the Back button shows a page from before the last clicks: ask for the recommendations anew.

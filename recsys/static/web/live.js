@@ -19,6 +19,12 @@ function shown(id) {
   return document.querySelector(`[data-post="${CSS.escape(String(id))}"]`);
 }
 
+// What shows a post: its own entry, and those of its reposts.
+function showing(id) {
+  const number = CSS.escape(String(id));
+  return document.querySelectorAll(`[data-post="${number}"], [data-shown="${number}"]`);
+}
+
 function showWaiting() {
   const count = waiting.size;
   const words = `${count > 99 ? "99+" : count} new post${count === 1 ? "" : "s"}`;
@@ -43,6 +49,8 @@ function onEvent(subscription, event) {
     waiting.delete(event.post);
     showWaiting();
     document.dispatchEvent(new CustomEvent("post:deleted", { detail: { post: event.post } }));
+  } else if (event.type === "post.edited") {
+    for (const entry of showing(event.post)) entry.dispatchEvent(new CustomEvent("post:edited"));
   }
 }
 
