@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -185,7 +186,8 @@ def _shown(piece: Piece, people: Mapping[str, User]) -> SafeString:
         short = label if len(label) <= SHOWN_ADDRESS else f"{label[: SHOWN_ADDRESS - 1]}…"
         return format_html('<a href="{}" rel="nofollow noopener ugc">{}</a>', piece.meaning, short)
     if piece.kind == "hashtag":
-        return format_html('<a href="/tags/{}/" class="hashtag">{}</a>', quote(piece.meaning, safe=""), piece.written)
+        address = reverse("hashtag", args=[piece.meaning])
+        return format_html('<a href="{}" class="hashtag">{}</a>', address, piece.written)
     if piece.kind == "mention" and (person := person_of(piece.meaning, people)):
         return format_html('<a href="{}" class="mention">{}</a>', person.get_absolute_url(), piece.written)
     return conditional_escape(piece.written)
