@@ -11,8 +11,9 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from feeds import audit, timelines
-from feeds.actions import do_create_post, do_delete_post, do_follow, do_unfollow
+from feeds.actions import do_create_post, do_delete_post
 from feeds.audit import DRIFTS, SURPLUS, Findings, audit_readers
+from feeds.graph import do_follow, do_unfollow
 from feeds.models import AuthorOverride, Mute, Post
 from feeds.selectors import home_timeline
 from feeds.timelines import author_list, home, peek_windows
