@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import Any, ClassVar
 
 from django import forms
 from django.urls import reverse_lazy
@@ -10,7 +11,7 @@ from django.urls import reverse_lazy
 from feeds.actions import LONGEST_ADDRESS, LONGEST_ALT, LONGEST_POST, check_words
 from feeds.attachments import item_of_number, item_of_page, search_attachable
 from feeds.lists import LONGEST_NAME, check_name
-from feeds.models import Post, Visibility
+from feeds.models import NotificationKind, Post, Visibility
 from feeds.selectors import LARGEST_ID
 from recsys.catalog.models import Item
 from recsys.inputs import InputError
@@ -166,3 +167,25 @@ class ListForm(forms.Form):
 
 class PrivacyForm(forms.Form):
     is_private = forms.BooleanField(label="Private account: people must ask before they follow me", required=False)
+
+
+class NotificationsForm(forms.Form):
+    """One box for each kind of notification, ticked where it is wanted."""
+
+    LABELS: ClassVar = {
+        NotificationKind.FOLLOW: "Somebody follows me",
+        NotificationKind.REQUEST: "Somebody asks to follow me (private accounts)",
+        NotificationKind.REPLY: "Somebody replies to me",
+        NotificationKind.MENTION: "Somebody mentions me",
+        NotificationKind.LIKE: "Somebody likes a post of mine",
+        NotificationKind.REPOST: "Somebody reposts a post of mine",
+    }
+
+    def __init__(self, data: Any = None, *, unwanted: Collection[NotificationKind] = ()) -> None:
+        super().__init__(data)
+        for kind, label in self.LABELS.items():
+            self.fields[kind.value] = forms.BooleanField(label=label, required=False, initial=kind not in unwanted)
+
+    def unwanted(self) -> list[NotificationKind]:
+        """The kinds whose boxes are empty."""
+        return [kind for kind in self.LABELS if not self.cleaned_data[kind.value]]

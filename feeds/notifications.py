@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import F, Q
@@ -35,6 +35,14 @@ DEEDS = {  # done by one, done by several
     NotificationKind.MENTION: ("mentioned you", "mentioned you"),
     NotificationKind.LIKE: ("liked your post", "liked your post"),
     NotificationKind.REPOST: ("reposted your post", "reposted your post"),
+}
+ICONS = {
+    NotificationKind.FOLLOW: "people",
+    NotificationKind.REQUEST: "lock",
+    NotificationKind.REPLY: "reply",
+    NotificationKind.MENTION: "at",
+    NotificationKind.LIKE: "heart",
+    NotificationKind.REPOST: "repost",
 }
 
 
@@ -98,6 +106,7 @@ class Group:
     `actors` are the newest, `count` is how many there are in all, `newest` the id of the newest notification.
     """
 
+    recipient: User
     key: GroupKey
     newest: int
     at: datetime
@@ -122,6 +131,11 @@ class Group:
         return DEEDS[self.key.kind][self.count > 1]
 
     @property
+    def icon(self) -> str:
+        """The name of its picture in the sprite."""
+        return ICONS[self.key.kind]
+
+    @property
     def excerpt(self) -> str:
         """The beginning of the post that it is about."""
         if self.post is None:
@@ -131,7 +145,11 @@ class Group:
     def get_absolute_url(self) -> str:
         """Where one goes to see it."""
         if self.post is not None:
-            return reverse("item", args=[self.post.pk])
+            return self.post.get_absolute_url()
+        if self.key.kind == NotificationKind.REQUEST:
+            return reverse("follow-requests")
+        if self.count > 1:
+            return reverse("followers", args=[self.recipient.username])
         return self.actors[0].get_absolute_url()
 
 
@@ -187,12 +205,16 @@ def notification_page(*, recipient: User, before: Cursor | None = None, limit: i
     cursor = before or Cursor(LARGEST_ID, LARGEST_ID)
     rows = _group_rows(recipient.pk, cursor, limit + 1)
     more, rows = len(rows) > limit, rows[:limit]
-    people = User.objects.in_bulk({actor for row in rows for actor in row.actors})
-    posts = Post.objects.select_related("stats").in_bulk({row.post for row in rows if row.post})
-    groups = [group for row in rows if (group := _group(row, people, posts))]
+    groups = _groups(recipient, rows)
     newest = rows[0].newest if rows else 0
     top = newest if before is None else before.top
     return NotificationPage(groups, Cursor(rows[-1].newest, top) if more else None, newest)
+
+
+def notification_group(*, recipient: User, key: GroupKey) -> Group | None:
+    """One group as it is now; None where there is none of that key."""
+    rows = _group_rows(recipient.pk, Cursor(LARGEST_ID, LARGEST_ID), 1, key)
+    return next(iter(_groups(recipient, rows)), None)
 
 
 def _groups_sql(recipient: int) -> str:
@@ -209,18 +231,33 @@ def _groups_sql(recipient: int) -> str:
         SELECT kind, post_id, day, max(id) AS newest, max(created_at), count(*), bool_and(seen_at IS NOT NULL),
                bool_and(read_at IS NOT NULL), (array_agg(actor_id ORDER BY id DESC))[1:%(faces)s],
                (SELECT count(*) FROM feeds_notification WHERE recipient_id = {recipient:d}) >= %(kept)s
-        FROM shown GROUP BY kind, post_id, day HAVING max(id) < %(before)s ORDER BY newest DESC LIMIT %(limit)s
+        FROM shown WHERE %(kind)s::text IS NULL OR (kind, post_id, day) IS NOT DISTINCT FROM
+            (%(kind)s::text, %(post)s::bigint, %(day)s::date)
+        GROUP BY kind, post_id, day HAVING max(id) < %(before)s ORDER BY newest DESC LIMIT %(limit)s
     """  # noqa: S608 (of our own texts)
 
 
-def _group_rows(recipient: int, cursor: Cursor, limit: int) -> list[_Row]:
-    parameters = {"top": cursor.top, "before": cursor.before, "kept": KEPT, "faces": FACES, "limit": limit}
+def _group_rows(recipient: int, cursor: Cursor, limit: int, key: GroupKey | None = None) -> list[_Row]:
+    parameters: dict[str, Any] = {
+        "top": cursor.top,
+        "before": cursor.before,
+        "kept": KEPT,
+        "faces": FACES,
+        "limit": limit,
+    }
+    parameters |= {name: getattr(key, name, None) for name in ("kind", "post", "day")}
     with connection.cursor() as database:
         database.execute(_groups_sql(recipient), parameters)
         return [_Row(*row) for row in database.fetchall()]
 
 
-def _group(row: _Row, people: Mapping[int, User], posts: Mapping[int, Post]) -> Group | None:
+def _groups(recipient: User, rows: Sequence[_Row]) -> list[Group]:
+    people = User.objects.in_bulk({actor for row in rows for actor in row.actors})
+    posts = Post.objects.select_related("stats").in_bulk({row.post for row in rows if row.post})
+    return [group for row in rows if (group := _group(recipient, row, people, posts))]
+
+
+def _group(recipient: User, row: _Row, people: Mapping[int, User], posts: Mapping[int, Post]) -> Group | None:
     """None for what was deleted between the queries."""
     kind = NotificationKind(row.kind)
     post = posts.get(row.post) if row.post else None
@@ -230,7 +267,7 @@ def _group(row: _Row, people: Mapping[int, User], posts: Mapping[int, Post]) -> 
     stats = getattr(post, "stats", None) if row.is_full and kind in TALLIES else None
     count = max(row.size, getattr(stats, TALLIES[kind])) if stats else row.size
     key = GroupKey(kind, row.post, row.day)
-    return Group(key, row.newest, row.at, count, row.is_seen, row.is_read, actors, post)
+    return Group(recipient, key, row.newest, row.at, count, row.is_seen, row.is_read, actors, post)
 
 
 def do_mark_seen(*, recipient: User, up_to: int = LARGEST_ID) -> None:

@@ -1,7 +1,8 @@
 from django.urls import path
 
+from feeds.api.notifications import NotificationsView, PreferencesView, ReadView, SeenView
 from feeds.api.timelines import TimelineView
-from feeds.views import graph, home, lists, pages, people, posts, privacy
+from feeds.views import graph, home, lists, notifications, pages, people, posts, privacy
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -27,6 +28,20 @@ urlpatterns = [
     path("accounts/privacy/blocked/", privacy.blocked, name="blocked"),
     path("accounts/privacy/muted/", privacy.muted, name="muted"),
     path("follow-requests/", privacy.follow_requests, name="follow-requests"),
+    path("notifications/", notifications.index, name="notifications"),
+    path("notifications/unseen/", notifications.unseen, name="notifications-unseen"),
+    path("notifications/seen/", notifications.mark_seen, name="notifications-seen"),
+    path("notifications/read/", notifications.mark_read, name="notifications-read"),
+    path("notifications/open/", notifications.open_group, name="notification-open"),
+    path("accounts/notifications/", notifications.preferences, name="notification-preferences"),
+    path("api/v1/users/<name:external_id>/notifications", NotificationsView.as_view(), name="api-notifications"),
+    path("api/v1/users/<name:external_id>/notifications/seen", SeenView.as_view(), name="api-notifications-seen"),
+    path("api/v1/users/<name:external_id>/notifications/read", ReadView.as_view(), name="api-notifications-read"),
+    path(
+        "api/v1/users/<name:external_id>/notifications/preferences",
+        PreferencesView.as_view(),
+        name="api-notification-preferences",
+    ),
     path("@<str:username>/", people.profile, name="profile"),
     path("@<str:username>/followers/", people.followers, name="followers"),
     path("@<str:username>/following/", people.following, name="following"),

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from feeds.models import Post
+from recsys.accounts.models import User
 
 
 class AuthorSerializer(serializers.Serializer[Any]):
@@ -23,16 +24,19 @@ class PostSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
+def author_body(author: User) -> dict[str, Any]:
+    return {
+        "id": author.pk,
+        "external_id": author.external_id,
+        "username": author.username,
+        "display_name": author.display_name,
+    }
+
+
 def post_body(post: Post) -> dict[str, Any]:
-    author = post.author
     return {
         "id": post.pk,
-        "author": {
-            "id": author.pk,
-            "external_id": author.external_id,
-            "username": author.username,
-            "display_name": author.display_name,
-        },
+        "author": author_body(post.author),
         "text": post.text,
         "created_at": post.created_at,
     }

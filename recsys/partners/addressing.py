@@ -21,7 +21,7 @@ M = TypeVar("M", bound=Model)
 
 LONGEST = 128
 RESERVED = "id:"
-SUBRESOURCES = ("recommendations", "similar", "timeline")
+SUBRESOURCES = ("recommendations", "similar", "timeline", "notifications", "notifications/seen", "notifications/read", "notifications/preferences")
 _NUMBER = re.compile(rf"{RESERVED}([0-9]{{1,18}})", re.ASCII)
 
 

@@ -79,6 +79,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
+                "feeds.context_processors.unseen_notifications",
             ],
         },
     },
@@ -168,6 +169,7 @@ CELERY_BEAT_SCHEDULE = {
     "prune-event-receipts": {"task": "events.prune_receipts", "schedule": 3600},
     "prune-slates": {"task": "recommend.prune_slates", "schedule": 3600},
     "audit-timelines": {"task": "feeds.audit_timelines", "schedule": 300},
+    "drop-old-notifications": {"task": "feeds.drop_old_notifications", "schedule": 24 * 3600},
     "train-models": {"task": "recommend.train_models", "schedule": 3600},
 }
 

@@ -46,7 +46,7 @@ def post(ana) -> Post:
 
 def write(author: User, text: str = "", **fields) -> Post:
     """A post, as anybody's SQL might write it."""
-    item = Item.objects.create(kind="post", title=text or "post", creator=author)
+    item = Item.objects.create(kind="post", title=text[:80] or "post", creator=author)
     return Post.objects.create(item=item, author=author, text=text, **fields)
 
 

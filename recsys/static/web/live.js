@@ -5,6 +5,7 @@ const body = document.body;
 const timeline = () => document.querySelector("#timeline");
 const pill = document.querySelector("#new-posts");
 const badge = document.querySelector("#home-badge");
+const unseenBadge = document.querySelector("#notifications-badge");
 const state = document.querySelector("#connection");
 const LABELS = { open: "Live", connecting: "Reconnecting…", closed: "Offline" };
 const GRACE = 2500; // a short gap is nobody's business
@@ -41,10 +42,29 @@ function showWaiting() {
   if (count) document.title = `(${count > 99 ? "99+" : count}) ${document.title}`;
 }
 
+// Notifications that wait to be looked at. The title counts posts only.
+function showUnseen(count) {
+  if (unseenBadge) {
+    const number = count > 99 ? "99+" : String(count);
+    unseenBadge.hidden = count === 0;
+    unseenBadge.textContent = number;
+    unseenBadge.setAttribute("aria-label", `${number} new`);
+  }
+  const fresh = document.querySelector("#new-notifications");
+  if (fresh && count) fresh.hidden = false;
+}
+
+async function askUnseen() {
+  const response = await fetch(unseenBadge.dataset.url, { headers: { Accept: "application/json" } });
+  if (response.ok) showUnseen((await response.json()).unseen);
+}
+
 function onEvent(subscription, event) {
   if (event.type === "post.new" && !shown(event.post)) {
     waiting.add(event.post);
     showWaiting();
+  } else if (event.type === "notifications") {
+    showUnseen(event.unseen);
   } else if (event.type === "post.deleted") {
     waiting.delete(event.post);
     showWaiting();
@@ -89,14 +109,17 @@ pill?.addEventListener("click", () => {
 async function start() {
   const { connect } = await import(body.dataset.realtimeClient);
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-  // A timeline that was rendered while there were no positions to be had may lack what came between.
-  const position = timeline()?.dataset.firstPage === "true" ? timeline().dataset.position || UNKNOWN : undefined;
+  // A page without a position, or rendered while there was none to be had, may lack what came between: it asks.
+  const position = (timeline()?.dataset.firstPage === "true" && timeline().dataset.position) || UNKNOWN;
   connect({
     url: `${scheme}//${location.host}${body.dataset.realtime}`,
     subscriptions: [{ kind: "timeline", arg: "", position }],
     onEvent,
     onState,
-    onResync: reload,
+    onResync: () => {
+      reload();
+      askUnseen().catch(() => {}); // the next event says it
+    },
   });
 }
 
