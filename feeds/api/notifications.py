@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,20 +35,19 @@ from recsys.partners.views.base import PartnerView, documented, query
 KINDS = f"One of {', '.join(NotificationKind)}."
 
 
-class CursorField(serializers.CharField):
+@extend_schema_field(OpenApiTypes.STR)
+class CursorField(serializers.Field[Cursor, str, str, Any]):
     """`next_before` of the page before."""
 
-    def to_internal_value(self, data: Any) -> Any:
-        cursor = Cursor.parse(super().to_internal_value(data))
+    def to_internal_value(self, data: str) -> Cursor:
+        cursor = Cursor.parse(data)
         if cursor is None:
             raise serializers.ValidationError("This is no cursor; send `next_before` as the page before gave it.")
         return cursor
 
 
 class NotificationsQuery(StrictQuery):
-    before = CursorField(
-        default=None, max_length=40, help_text="`next_before` of the page before. Left out: the newest."
-    )
+    before = CursorField(default=None, help_text="`next_before` of the page before. Left out: the newest.")
     limit = serializers.IntegerField(
         min_value=1, max_value=LONGEST_PAGE, default=PAGE, help_text="How many groups at most."
     )
