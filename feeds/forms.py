@@ -141,7 +141,9 @@ class NewPostForm(PostForm):
     @classmethod
     def answering(cls, post: Post) -> NewPostForm:
         """An empty form for a reply, for whom the post is."""
-        return cls(initial={"reply_to": post.pk, "visibility": post.visibility})
+        form = cls(initial={"reply_to": post.pk, "visibility": post.visibility})
+        form.fields["text"].widget.attrs["placeholder"] = "Write a reply"
+        return form
 
     def clean_visibility(self) -> str:
         return self.cleaned_data["visibility"] or Visibility.PUBLIC

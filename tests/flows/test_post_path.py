@@ -66,6 +66,7 @@ def test_offline_followers_see_it_when_they_come_and_deletion_takes_it_away(visi
     expect(ana.page.locator(".post", has_text=text)).to_be_visible()
     is_live(ana)
 
+    ben.page.locator(f"#post-{post} .menu > summary").click()
     ben.page.locator(f"#post-{post} button.danger").click()
     ben.page.locator("#confirm").get_by_role("button", name="Delete").click()
     expect(ben.page.locator(f"#post-{post}")).to_have_count(0)

@@ -151,9 +151,11 @@ def test_composing_shows_the_post_at_once_and_keeps_what_is_wrong(page, ana):
 def test_deleting_asks_in_a_dialog_of_its_own(page, ana):
     post = do_create_post(author=ana, text="Oops")
     page.goto("/")
+    page.locator(".menu > summary").click()
     page.get_by_role("button", name="Delete this post").click()
     page.get_by_role("button", name="Cancel").click()
     assert Post.objects.count() == 1
+    page.locator(".menu > summary").click()
     page.get_by_role("button", name="Delete this post").click()
     page.locator("#confirm").get_by_role("button", name="Delete").click()
     page.wait_for_selector(f"#post-{post.pk}", state="detached")

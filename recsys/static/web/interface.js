@@ -65,6 +65,18 @@ document.addEventListener("keydown", (event) => {
   event.target.closest?.("#composer")?.requestSubmit();
 });
 
+// A menu closes where one goes on elsewhere, and with Escape.
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;
+}
+document.addEventListener("click", (event) => closeMenus(event.target.closest?.("details.menu")));
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = event.target.closest?.("details.menu[open]");
+  closeMenus();
+  menu?.querySelector("summary").focus();
+});
+
 document.addEventListener("events:hidden", (event) => {
   for (const card of document.querySelectorAll(`[data-item="${event.detail.item}"]`)) leave(card);
   toast("You will not see that again.");
