@@ -7,23 +7,14 @@ it or disappears.
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 from django.db import connection
 
-from feeds.models import AccountList, Bookmark, Hashtag, Post
+from feeds.models import AccountList, Bookmark, Post
 from feeds.selectors import LARGEST_ID, LONGEST_PAGE, PAGE, RELATED, TimelinePage
 from feeds.visibility import VISITOR, is_listed_again, may_see, mutes, of_listed
 from recsys.accounts.models import User
-
-LONGEST_TAG = Hashtag._meta.get_field("tag").max_length or 100
-
-
-def canonical_tag(written: str) -> str:
-    """The form in which a tag is kept; "" for what is none."""
-    tag = unicodedata.normalize("NFKC", written.strip().lstrip("#")).casefold()
-    return "" if len(tag) > LONGEST_TAG or "\x00" in tag else tag
 
 
 def hashtag_page(*, tag: str, reader: User | None, before: int | None = None, limit: int = PAGE) -> TimelinePage:

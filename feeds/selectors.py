@@ -191,6 +191,21 @@ def home_timeline(*, reader: User, before: int | None = None, limit: int = PAGE)
     return _page(_load(posts), limit, position)
 
 
+def newest_entries(*, reader: User, count: int) -> list[int]:
+    """The ids of the newest `count` posts in the reader's home timeline. Two queries from warm windows."""
+    try:
+        return _from_windows(reader, graph_of(reader), None, count)
+    except redis.RedisError as error:
+        logger.warning("timeline_from_sql", error=repr(error))
+        return _from_sql(reader, None, count)
+
+
+def entries_among(*, reader: User, ids: Sequence[int]) -> list[Post]:
+    """Those of the posts that the reader's home timeline shows now, newest first. Two queries."""
+    shown = _ids(_shown_sql(reader.pk), candidates=list(ids), lowest=LARGEST_ID, below=LARGEST_ID, count=len(ids))
+    return _load(shown)
+
+
 def author_page(
     *, author: User, reader: User | None, before: int | None = None, limit: int = PAGE, replies: bool = True
 ) -> TimelinePage:

@@ -12,6 +12,7 @@ from feeds.forms import NewPostForm
 from feeds.people import PeoplePage
 from feeds.reading import UnreadMark
 from feeds.selectors import TimelinePage
+from feeds.top import TopPage
 from recsys.accounts.models import User
 from recsys.accounts.requests import keyset
 
@@ -47,3 +48,10 @@ def page_context(
 def people_context(request: HttpRequest, page: PeoplePage, which: str) -> dict[str, Any]:
     """What the templates of lists of people need; `which` list it is, they know by its name."""
     return {"people": page, "which": which, "more_url": request.path, "first_page": keyset(request) is None}
+
+
+def top_context(request: HttpRequest, top: TopPage, user: User) -> dict[str, Any]:
+    """The same for a ranking: its further pages name it, and what is clicked is attributed to it."""
+    query = f"view=top&ranking={top.recommendation_id}&"
+    context = page_context(request, top.page, user, query=query)
+    return context | {"top": top, "reasons": top.reasons, "recommendation_id": top.recommendation_id}

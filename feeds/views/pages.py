@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from feeds.pages import bookmarks_page, canonical_tag, hashtag_page
+from feeds.pages import bookmarks_page, hashtag_page
+from feeds.texts import canonical_tag
 from feeds.views.context import page_context
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, keyset, reader, signed_in
@@ -19,7 +20,7 @@ from recsys.recommend.views import picks, trends
 @vary_on_headers("HX-Request")
 def hashtag(request: HttpRequest, tag: str) -> HttpResponse:
     """The posts with a hashtag, also for visitors."""
-    canonical, user = canonical_tag(tag), reader(request)
+    canonical, user = canonical_tag(tag.lstrip("#")), reader(request)
     if not canonical:
         raise Http404("That cannot be a hashtag.")
     page = hashtag_page(tag=canonical, reader=user, before=keyset(request))

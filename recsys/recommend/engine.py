@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,15 +20,24 @@ from recsys.recommend.candidates import Ask
 from recsys.recommend.gathering import Gathered, gather
 from recsys.recommend.metrics import slate_seconds, slates
 from recsys.recommend.parameters import usable_weights
-from recsys.recommend.ranking import Ranked, blend, diversify
+from recsys.recommend.ranking import Ranked, blend, diversify_pages
 from recsys.recommend.serving import serving_versions
 from recsys.recommend.slates import ServedEntry, ServedSlate, do_save_slate
 from recsys.recommend.sources import ALL, Source
+from recsys.recommend.sources.given import (
+    Affinity,
+    AsGiven,
+    Fresh,
+    Given,
+    GivenCollaborative,
+    GivenContent,
+    GivenHeat,
+)
 
 MAX_COUNT = 100
 POOL = 100  # candidates of each source
 
-FOR_YOU, SIMILAR, TRENDING = "for_you", "similar", "trending"
+FOR_YOU, SIMILAR, TRENDING, TOP = "for_you", "similar", "trending", "top"
 _SOURCES: dict[str, tuple[str, ...]] = {
     FOR_YOU: ("cf", "content", "trending", "popular"),
     SIMILAR: ("cf", "content"),
@@ -66,7 +75,7 @@ def recommend(
         region=region,
         kind=kind,
     )
-    return _serve(request, sources)
+    return _serve(request, _pick(sources, _SOURCES, request.surface), _pick(sources, _FILLERS, request.surface))
 
 
 def similar(
@@ -91,7 +100,7 @@ def similar(
         kind=kind,
         subject=item,
     )
-    return _serve(request, sources)
+    return _serve(request, _pick(sources, _SOURCES, request.surface), _pick(sources, _FILLERS, request.surface))
 
 
 def trending(
@@ -105,7 +114,30 @@ def trending(
     """What trends in `region`, then in the wider ones; filled up with what is popular where little trends."""
     excluded = user_history(user.pk).hidden if user else frozenset()
     request = _Request(user, TRENDING, _fit(count), recent=(), excluded=excluded, region=region, kind=kind)
-    return _serve(request, sources)
+    return _serve(request, _pick(sources, _SOURCES, request.surface), _pick(sources, _FILLERS, request.surface))
+
+
+def rank(*, user: User, items: Sequence[Given], region: str, count: int = MAX_COUNT, page: int = 20) -> ServedSlate:
+    """The best `count` of `items` (newest first), for `user`, who reads them `page` at a time; kept like every slate.
+
+    By what the reader and others like them took up, by whose things they take up, by what trends and by age. Nothing
+    that the user has seen or hidden, nor what speaks of what they hid. Where nothing is known of the user:
+    newest first, and `served_by` is "fresh".
+    """
+    history = user_history(user.pk)
+    left_out = history.seen | history.hidden
+    kept = [one for one in items if not {one.item_id, one.shown} & left_out and one.about not in history.hidden]
+    request = _Request(
+        user=user,
+        surface=TOP,
+        count=_fit(count),
+        recent=tuple(history.recent),
+        excluded=left_out,
+        region=region,
+        page=page,
+    )
+    signals = (GivenCollaborative(kept), GivenContent(kept), GivenHeat(kept), Affinity(kept), Fresh(kept))
+    return _serve(request, signals, [AsGiven(kept)])
 
 
 @dataclass(frozen=True)
@@ -118,21 +150,22 @@ class _Request:
     region: str
     kind: str = ""
     subject: Item | None = None  # the item whose page it is
+    page: int | None = None  # how many are shown at a time, if not all
 
     @property
     def user_id(self) -> int | None:
         return self.user.pk if self.user else None
 
 
-def _serve(request: _Request, sources: Mapping[str, Source]) -> ServedSlate:
+def _serve(request: _Request, sources: Sequence[Source], fillers: Sequence[Source]) -> ServedSlate:
     began = time.perf_counter()
     assignments = assign(request.user_id, request.surface)
     weights, ignored = usable_weights(merged_parameters(assignments))
     ask = _ask(request)
-    gathered = gather(_pick(sources, _SOURCES, request.surface), ask)
+    gathered = gather(sources, ask)
     ranked = blend(gathered.proposed, weights)
     if len(ranked) < request.count:
-        filler = gather(_pick(sources, _FILLERS, request.surface), ask)
+        filler = gather(fillers, ask)
         ranked += _others(blend(filler.proposed, weights), ranked)
         gathered.left_out |= filler.left_out
         gathered.milliseconds |= filler.milliseconds
@@ -153,7 +186,7 @@ def _serve(request: _Request, sources: Mapping[str, Source]) -> ServedSlate:
     served = ServedSlate(uuid.uuid4(), entries, served_by, trace)
     do_save_slate(served=served, user_id=request.user_id, surface=request.surface, region=request.region)
     # Partners name surfaces as they like, and each label's value lives for ever.
-    label = request.surface if request.surface in _SOURCES else "other"
+    label = request.surface if request.surface in (*_SOURCES, TOP) else "other"
     slates.labels(label, served_by.split(",")[0]).inc()
     slate_seconds.labels(label).observe(time.perf_counter() - began)
     return served
@@ -186,11 +219,13 @@ def _entries(request: _Request, ranked: Sequence[Ranked]) -> list[ServedEntry]:
     anchors = {one.candidate.anchor_id for one in pool} - {None}
     items = Item.objects.select_related("creator").in_bulk([*(one.item_id for one in pool), *filter(None, anchors)])
     present = [one for one in pool if one.item_id in items]
-    chosen = diversify(
-        present,
-        request.count,
-        [lambda one: items[one.item_id].category, lambda one: items[one.item_id].creator_id],
-    )
+    groups: list[Callable[[Ranked], object]] = [
+        lambda one: items[one.item_id].category,
+        lambda one: items[one.item_id].creator_id,
+    ]
+    if {one.source for one in present} == {Fresh.name}:
+        groups = []  # nothing is known: newest first, as it is
+    chosen = diversify_pages(present, request.count, request.page or request.count, groups)
     did = {one.item_id: one.kind for one in request.recent}
     return [
         _entry(request, one, position, items, did.get(one.candidate.anchor_id or 0, ""))
@@ -202,12 +237,14 @@ def _entry(request: _Request, one: Ranked, position: int, items: Mapping[int, It
     anchor = items.get(one.candidate.anchor_id) if one.candidate.anchor_id else None
     if request.subject and one.source in ("cf", "content"):
         reason = reasons.similar_to(request.subject, one.source)
+    elif anchor and one.source == Affinity.name:
+        reason = reasons.of_creator(anchor, did)
     elif anchor:
         reason = reasons.because_of(anchor, did)
     elif one.candidate.region is not None:
         reason = reasons.trending_in(one.candidate.region)
     else:
-        reason = reasons.NEW if one.source == "new" else reasons.POPULAR
+        reason = {"new": reasons.NEW, Fresh.name: reasons.FRESH}.get(one.source, reasons.POPULAR)
     return ServedEntry(items[one.item_id], one.source, reason, anchor, one.score, position, one.scores)
 
 
@@ -222,4 +259,4 @@ def _fit(count: int) -> int:
     return min(max(count, 1), MAX_COUNT)
 
 
-__all__ = ["Gathered", "ServedEntry", "ServedSlate", "recommend", "similar", "trending"]
+__all__ = ["Gathered", "Given", "ServedEntry", "ServedSlate", "rank", "recommend", "similar", "trending"]

@@ -10,7 +10,10 @@ from typing import TypeVar
 
 from recsys.recommend.candidates import Candidate
 
-DEFAULT_WEIGHTS: dict[str, float] = {"cf": 1.0, "content": 0.5, "trending": 0.3, "popular": 0.1, "new": 0.05}
+DEFAULT_WEIGHTS: dict[str, float] = {
+    "cf": 1.0, "content": 0.5, "trending": 0.3, "popular": 0.1, "new": 0.05,
+    "affinity": 0.8, "fresh": 0.4,  # which only rank what is given
+}  # fmt: skip
 DIVERSE_SHARE = 0.4  # of a slate that one category, or one creator, may fill while others have something to show
 
 T = TypeVar("T")
@@ -68,3 +71,15 @@ def diversify(ranked: Sequence[T], count: int, groups: Sequence[Callable[[T], ob
             used.update(keys)
             taken.append(one)
     return taken + passed[: count - len(taken)]
+
+
+def diversify_pages(ranked: Sequence[T], count: int, page: int, groups: Sequence[Callable[[T], object]]) -> list[T]:
+    """The first `count` of `ranked`, each `page` of them diversified by itself, since that is what a reader sees."""
+    taken: list[T] = []
+    rest = list(ranked)
+    while rest and len(taken) < count:
+        part = diversify(rest, min(page, count - len(taken)), groups)
+        chosen = {id(one) for one in part}
+        rest = [one for one in rest if id(one) not in chosen]
+        taken += part
+    return taken

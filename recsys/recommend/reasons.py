@@ -17,13 +17,20 @@ _LONGEST_TITLE = 80
 
 def because_of(anchor: Item, kind: str) -> str:
     """For an item that an item of the reader's past led to; `kind` is what they did with that."""
+    return f"Because you {_verb(anchor, kind)} {_short(anchor.title)}"
+
+
+def of_creator(anchor: Item, kind: str) -> str:
+    """For an item by whoever made the item `anchor` of the reader's past."""
+    return f"Because you {_verb(anchor, kind)} what {anchor.creator.name} shared" if anchor.creator else POPULAR
+
+
+def _verb(anchor: Item, kind: str) -> str:
     if kind == InteractionKind.RATE:
-        verb = "rated"
-    elif kind == InteractionKind.LIKE:
-        verb = "liked"
-    else:
-        verb = _LOOKED_AT.get(anchor.kind, "viewed")
-    return f"Because you {verb} {_short(anchor.title)}"
+        return "rated"
+    if kind == InteractionKind.LIKE:
+        return "liked"
+    return _LOOKED_AT.get(anchor.kind, "viewed")
 
 
 def similar_to(anchor: Item, source: str) -> str:
@@ -39,6 +46,7 @@ def trending_in(region: str) -> str:
 
 POPULAR = "Popular with everyone"
 NEW = "New here"
+FRESH = "Shared lately"
 
 
 def _short(title: str) -> str:

@@ -55,6 +55,11 @@ def do_save_slate(*, served: ServedSlate, user_id: int | None, surface: str, reg
     )
 
 
+def find_slate(*, recommendation_id: uuid.UUID, user_id: int, surface: str) -> Slate | None:
+    """What was served to this user on this surface under that id, as long as it is kept."""
+    return Slate.objects.filter(pk=recommendation_id, user=user_id, surface=surface).first()
+
+
 def do_prune_slates(*, now: datetime | None = None) -> int:
     """Delete the slates that are past their retention, in chunks; return how many."""
     before = (now or datetime.now(UTC)) - timedelta(days=settings.SLATE_RETENTION_DAYS)

@@ -6,10 +6,11 @@ from recsys.experiments.parameters import check_parameters
 from recsys.recommend.parameters import usable_weights
 from recsys.recommend.ranking import DEFAULT_WEIGHTS
 from recsys.recommend.sources import ALL
+from recsys.recommend.sources.given import Affinity, Fresh
 
 
 def test_every_source_has_a_weight():
-    assert set(DEFAULT_WEIGHTS) == set(ALL)
+    assert set(DEFAULT_WEIGHTS) == set(ALL) | {Affinity.name, Fresh.name}
 
 
 def test_a_variant_may_set_the_weights_of_sources():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,14 @@ ORDER BY factor.vector <#> %(vector)s::halfvec LIMIT %(limit)s
 """  # noqa: S608
 
 
+@dataclass(frozen=True)
+class Past:
+    """A reader folded in, and the items (n,) of their past in the order of `folded.carried` (n, d)."""
+
+    anchors: list[int]
+    folded: FoldedUser
+
+
 class Collaborative:
     """What people with the same past went on to: the reader folded into the matrix factorisation, and the nearest
     items.
@@ -37,29 +46,34 @@ class Collaborative:
     name = "cf"
 
     def propose(self, ask: Ask) -> Sequence[Candidate]:
-        version = ask.models.get(CF)
-        recent = {one.item_id: one for one in ask.recent[:HISTORY]}
-        if version is None or not recent:
+        past = self.fold(ask)
+        if past is None:
             return []
-        rows = fetch(_HISTORY, {"version": version, "items": list(recent)})
-        if not rows:
-            return []
-        anchors = [item_id for item_id, _ in rows]
-        folded = self._fold(version, from_sent([sent for _, sent in rows]), [recent[one] for one in anchors])
-        nearest = fetch(_NEAREST, {**ask.parameters, "version": version, "vector": to_text(folded.vector)})
+        vector = to_text(past.folded.vector)
+        nearest = fetch(_NEAREST, {**ask.parameters, "version": ask.models[CF], "vector": vector})
         if not nearest:
             return []
-        shares = from_sent([sent for _, sent in nearest]) @ folded.carried.T
+        shares = from_sent([sent for _, sent in nearest]) @ past.folded.carried.T
         scores, carriers = shares.sum(axis=1), shares.argmax(axis=1)
         return [
-            Candidate(item_id, float(score), anchor_id=anchors[carrier])
+            Candidate(item_id, float(score), anchor_id=past.anchors[carrier])
             for (item_id, _), score, carrier in zip(nearest, scores, carriers, strict=True)
             if score > 0
         ]
 
-    def _fold(self, version: int, factors: NDArray[np.float32], history: list[RecentItem]) -> FoldedUser:
+    def fold(self, ask: Ask) -> Past | None:
+        """The reader in the space of the items' factors; None where the model knows nothing of what they took up."""
+        version = ask.models.get(CF)
+        recent = {one.item_id: one for one in ask.recent[:HISTORY]}
+        if version is None or not recent:
+            return None
+        rows = fetch(_HISTORY, {"version": version, "items": list(recent)})
+        if not rows:
+            return None
+        anchors = [item_id for item_id, _ in rows]
         model = factor_model(version)
-        return fold_in(factors, history_weights(history), model.side, model.config)
+        weights = history_weights([recent[one] for one in anchors])
+        return Past(anchors, fold_in(from_sent([sent for _, sent in rows]), weights, model.side, model.config))
 
 
 def history_weights(history: Sequence[RecentItem]) -> NDArray[np.float32]:

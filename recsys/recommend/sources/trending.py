@@ -27,20 +27,23 @@ class Trending:
     name = "trending"
 
     def propose(self, ask: Ask) -> Sequence[Candidate]:
-        rows = fetch(_SQL, ask.parameters)
-        worth = {region: WIDER**steps for steps, region in enumerate(region_chain(ask.region))}
-        counts = decayed_counts([heat for _, _, heat in rows])
-        most = {
-            region: max(
-                (count for (_, where, _), count in zip(rows, counts, strict=True) if where == region), default=0
-            )
-            for region in worth
-        }
-        best: dict[int, Candidate] = {}
-        for (item_id, region, _), count in zip(rows, counts, strict=True):
-            if count < LEAST_COUNT:
-                continue
-            score = worth[region] * math.log1p(count) / math.log1p(most[region])
-            if item_id not in best or score > best[item_id].score:
-                best[item_id] = Candidate(item_id, score, region=region)
-        return sorted(best.values(), key=lambda one: -one.score)[: ask.limit]
+        found = warmth(fetch(_SQL, ask.parameters), ask.region)
+        return sorted(found, key=lambda one: -one.score)[: ask.limit]
+
+
+def warmth(rows: Sequence[tuple[int, str, float]], near: str) -> list[Candidate]:
+    """What of (item, region, heat) trends for a reader in the region `near`: each item once, by its best score."""
+    worth = {region: WIDER**steps for steps, region in enumerate(region_chain(near))}
+    counts = decayed_counts([heat for _, _, heat in rows])
+    most = {
+        region: max((count for (_, where, _), count in zip(rows, counts, strict=True) if where == region), default=0)
+        for region in worth
+    }
+    best: dict[int, Candidate] = {}
+    for (item_id, region, _), count in zip(rows, counts, strict=True):
+        if count < LEAST_COUNT:
+            continue
+        score = worth[region] * math.log1p(count) / math.log1p(most[region])
+        if item_id not in best or score > best[item_id].score:
+            best[item_id] = Candidate(item_id, score, region=region)
+    return list(best.values())

@@ -1,0 +1,120 @@
+"""The home page's views of the timeline: latest with its mark, and top."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+from django.test import Client
+
+from feeds.actions import do_create_post, do_follow
+from feeds.models import Post, ReadingPosition
+from recsys.accounts.models import User
+from recsys.outbox.testing import drain
+from recsys.recommend.models import Slate
+from tests.web.pages import HTMX, assert_safe, queries_for, text_of
+
+pytestmark = pytest.mark.django_db
+TOP_QUERIES = 45
+
+
+@pytest.fixture
+def ben() -> User:
+    return User.objects.create_user("ben", display_name="Ben")
+
+
+@pytest.fixture
+def ana(ben) -> User:
+    reader = User.objects.create_user("ana", display_name="Ana")
+    do_follow(follower=reader, followee=ben)
+    return reader
+
+
+@pytest.fixture
+def as_ana(client: Client, ana: User) -> Client:
+    client.force_login(ana)
+    return client
+
+
+def write(author: User, count: int = 1) -> list[Post]:
+    posts = [do_create_post(author=author, text=f"Post {number}") for number in range(count)]
+    drain()
+    return posts
+
+
+def posts_in(response) -> list[int]:
+    return [int(pk) for pk in re.findall(r'data-post="(\d+)"', response.content.decode())]
+
+
+class TestUnread:
+    def test_a_mark_stands_between_new_and_known(self, as_ana, ana, ben):
+        write(ben, 2)
+        assert "your last visit" not in text_of(as_ana.get("/"))
+        ReadingPosition.objects.update(visited_at=F("visited_at") - timedelta(hours=1))
+        write(ben, 3)
+        page = as_ana.get("/")
+        assert "3 new since your last visit" in text_of(page)
+        body = page.content.decode()
+        above, below = body.split('id="unread-mark"')
+        assert (above.count("data-post="), below.count("data-post=")) == (3, 2)
+        assert_safe(page)
+
+    def test_it_comes_with_the_page_where_it_belongs(self, as_ana, ana, ben):
+        write(ben, 2)
+        as_ana.get("/")
+        ReadingPosition.objects.update(visited_at=F("visited_at") - timedelta(hours=1))
+        posts = write(ben, 25)
+        first = as_ana.get("/timeline/", headers=HTMX)
+        assert "20+ new since your last visit" in text_of(first)
+        assert "unread-mark" not in first.content.decode()
+        older = as_ana.get("/timeline/", {"before": posts[5].pk}, headers=HTMX)
+        assert older.content.decode().index("unread-mark") > older.content.decode().index(f'data-post="{posts[0].pk}"')
+
+
+class TestTop:
+    def test_is_a_view_of_the_home_page(self, as_ana, ben):
+        posts = write(ben, 2)
+        page = as_ana.get("/?view=top")
+        assert set(posts_in(page)) == {post.pk for post in posts}
+        assert "Nothing is known of your taste yet" in text_of(page)
+        assert "Shared lately" in text_of(page)
+        assert f'value="{Slate.objects.get(surface="top").pk}"' in page.content.decode()  # likes are attributed to it
+        assert_safe(page)
+
+    def test_further_pages_are_of_the_same_ranking_with_and_without_scripts(self, as_ana, ben):
+        posts = write(ben, 25)
+        first = as_ana.get("/?view=top")
+        (fragment,) = re.findall(r'hx-get="(/timeline/\?view=top[^"]+)"', first.content.decode())
+        fragment = fragment.replace("&amp;", "&")
+        more = as_ana.get(fragment, headers=HTMX)
+        assert sorted(posts_in(first) + posts_in(more)) == [post.pk for post in posts]
+        assert "Go on with the latest" in text_of(more)
+        assert posts_in(as_ana.get(fragment.replace("/timeline/", "/"))) == posts_in(more)
+        assert Slate.objects.filter(surface="top").count() == 1
+
+    @pytest.mark.parametrize("ranking", ["", "x", "00000000-0000-0000-0000-000000000000"])
+    def test_a_ranking_that_is_gone_begins_anew(self, as_ana, ben, ranking):
+        write(ben)
+        address = f"view=top&ranking={ranking}&before=20"
+        assert as_ana.get(f"/?{address}").url == "/?view=top"
+        assert as_ana.get(f"/timeline/?{address}", headers=HTMX)["HX-Redirect"] == "/?view=top"
+
+    def test_somebody_elses_ranking_is_gone(self, as_ana, ana, ben, client):
+        write(ben, 25)
+        as_ana.get("/?view=top")
+        client.force_login(ben)
+        ranking = Slate.objects.get(surface="top").pk
+        assert client.get(f"/?view=top&ranking={ranking}&before=20").url == "/?view=top"
+
+    def test_nothing_to_rank_says_so(self, as_ana):
+        assert "Nothing unread" in text_of(as_ana.get("/?view=top"))
+
+    def test_queries_do_not_grow(self, as_ana, ben):
+        write(ben)
+        as_ana.get("/?view=top")
+        few = queries_for(as_ana, "/?view=top")
+        write(ben, 12)
+        many = queries_for(as_ana, "/?view=top")
+        assert len(many) <= len(few) <= TOP_QUERIES, many
