@@ -30,12 +30,11 @@ def home(request: HttpRequest) -> HttpResponse:
         context = picks(request, VISITOR_PICKS) | trends(request) | {"suggested": suggested_people(reader=None)}
         return render(request, "feeds/welcome.html", context)
     view = _view(request)
-    context = _top(request, user) if view == "top" else _latest(request, user)
-    if context is None:
+    posts = _top(request, user) if view == "top" else _latest(request, user)
+    if posts is None:
         return redirect(TOP_ADDRESS)
-    page = context["page"]
-    context |= {"view": view} | picks(request) | trends(request)
-    context["suggested"] = suggested_people(reader=user, limit=3 if page.posts else 5)
+    context = posts | {"view": view} | picks(request) | trends(request)
+    context["suggested"] = suggested_people(reader=user, limit=3 if posts["page"].posts else 5)
     return render(request, "feeds/home.html", context)
 
 

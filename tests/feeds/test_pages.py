@@ -211,7 +211,7 @@ class TestAuthor:
         assert ids(author_page(author=ben, reader=ana, replies=False)) == [repost.pk, thread.pk, post.pk]
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 2**32), limit=st.integers(1, 6))
 @pytest.mark.parametrize("kind", ["hashtag", "list", "bookmarks", "author"])
 def test_what_is_there_throughout_is_shown_exactly_once(kind, seed, limit):

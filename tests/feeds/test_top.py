@@ -13,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from feeds import selectors, top
-from feeds.actions import do_create_post, do_delete_post, do_follow, do_unfollow
+from feeds.actions import do_create_post, do_delete_post
+from feeds.graph import do_follow, do_unfollow
 from feeds.models import Post
 from feeds.top import TopPage, further_top_page, top_page
 from recsys.accounts.models import User

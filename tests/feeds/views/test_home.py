@@ -9,7 +9,8 @@ import pytest
 from django.db.models import F
 from django.test import Client
 
-from feeds.actions import do_create_post, do_follow
+from feeds.actions import do_create_post
+from feeds.graph import do_follow
 from feeds.models import Post, ReadingPosition
 from recsys.accounts.models import User
 from recsys.outbox.testing import drain
