@@ -18,7 +18,8 @@ _WORD = re.compile(r"\w+")
 _BY_TITLE = """
     SELECT id FROM (
         SELECT id, title FROM catalog_item
-        WHERE to_tsvector('simple', title) @@ to_tsquery('simple', %s) AND kind <> 'post' AND NOT is_withheld
+        WHERE to_tsvector('simple'::regconfig, coalesce(title, '')) @@ to_tsquery('simple', %s)
+          AND kind <> 'post' AND NOT is_withheld
           AND is_available
         LIMIT %s
     ) found ORDER BY length(title), id LIMIT %s

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from feeds.api.notifications import NotificationsView, PreferencesView, ReadView, SeenView
+from feeds.api.posts import BookmarksView, LikesView, PostsView, PostView, RepostsView
 from feeds.api.timelines import TimelineView
 from feeds.views import graph, home, lists, notifications, pages, people, posts, privacy
 
@@ -15,6 +16,11 @@ urlpatterns = [
     path("posts/<int:pk>/delete/", posts.delete_post, name="delete-post"),
     *(path(f"posts/<int:pk>/{deed}/", posts.act, {"deed": deed}, name=f"{deed}-post") for deed in posts.DEEDS),
     path("api/v1/users/<name:external_id>/timeline", TimelineView.as_view(), name="api-timeline"),
+    path("api/v1/posts", PostsView.as_view(), name="api-posts"),
+    path("api/v1/posts/<int:pk>", PostView.as_view(), name="api-post"),
+    path("api/v1/posts/<int:pk>/likes", LikesView.as_view(), name="api-likes"),
+    path("api/v1/posts/<int:pk>/reposts", RepostsView.as_view(), name="api-reposts"),
+    path("api/v1/posts/<int:pk>/bookmarks", BookmarksView.as_view(), name="api-bookmarks"),
     path("tags/<str:tag>/", pages.hashtag, name="hashtag"),
     path("bookmarks/", pages.bookmarks, name="bookmarks"),
     path("lists/", lists.index, name="lists"),

@@ -10,9 +10,27 @@ from django.http import HttpRequest
 from django.utils.text import Truncator
 
 from feeds.actions import do_delete_post
-from feeds.models import Post
+from feeds.models import Delivery, Post, PostStats
 from recsys.accounts.models import User
 from recsys.console import PlainDeletionMixin, ReadOnlyAdmin
+
+
+class DeliveryInline(admin.TabularInline):
+    """What the fan-out did with the post."""
+
+    model = Delivery
+    fields = ["bucket", "readers", "first_at", "last_at"]
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+    ordering = ["first_at"]
+    verbose_name_plural = "deliveries"
+
+    def has_add_permission(self, request: HttpRequest, obj: Post | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Post | None = None) -> bool:
+        return False
 
 
 @admin.register(Post)
@@ -20,19 +38,29 @@ class PostAdmin(PlainDeletionMixin, ReadOnlyAdmin):
     """Staff may take a post down, not put words into its author's mouth."""
 
     goes_with = "its item, its interactions and its place in timelines"
-    list_display = ["beginning", "author", "mode", "created_at"]
-    list_filter = ["mode"]
-    list_select_related = ["author"]
+    list_display = ["beginning", "author", "visibility", "mode", "created_at"]
+    list_filter = ["mode", "visibility"]
+    list_select_related = ["author", "repost_of"]
     search_fields = ["author__username__exact", "text"]
     ordering = ["-item"]
-    fields = ["item", "author", "text", "mode", "created_at"]
+    fields = [
+        "item", "author", "text", "visibility", "reply_to", "reply_to_author", "repost_of", "attached", "image_url",
+        "image_alt", "likes", "mode", "created_at", "edited_at",
+    ]  # fmt: skip
+    readonly_fields = ["likes", "reply_to_author"]
+    inlines = [DeliveryInline]
 
     def has_delete_permission(self, request: HttpRequest, obj: Post | None = None) -> bool:
         return request.user.has_perm("feeds.delete_post")
 
     @admin.display(description="Post")
     def beginning(self, post: Post) -> str:
-        return Truncator(post.text).chars(60)
+        return Truncator(post.text).chars(60) if post.repost_of is None else f"↻ {Truncator(post.repost_of).chars(58)}"
+
+    @admin.display(description="Likes, reposts, replies")
+    def likes(self, post: Post) -> str:
+        stats: PostStats | None = getattr(post, "stats", None)
+        return f"{stats.like_count}, {stats.repost_count}, {stats.reply_count}" if stats else "0, 0, 0"
 
     def delete_model(self, request: HttpRequest, obj: Post) -> None:
         do_delete_post(post=obj, by=cast(User, request.user))

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from feeds.api.representations import PostSerializer, post_body
+from feeds.api.representations import PostSerializer, post_bodies
 from feeds.selectors import home_timeline
 from recsys.partners.addressing import find_user
 from recsys.partners.serializers import StrictQuery
@@ -43,6 +43,7 @@ class TimelineView(PartnerView):
     def get(self, request: Request, external_id: str) -> Response:
         """The posts of those whom the user follows, as the user may see them now."""
         asked = query(request, TimelineQuery)
-        page = home_timeline(reader=find_user(external_id), before=asked["before"], limit=asked["limit"])
-        posts = [post_body(post) for post in page.posts]
+        reader = find_user(external_id)
+        page = home_timeline(reader=reader, before=asked["before"], limit=asked["limit"])
+        posts = post_bodies(reader, page.posts)
         return Response({"posts": posts, "next_before": page.next_before, "position": page.position})

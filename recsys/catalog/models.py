@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models.functions import Now
 from django.urls import reverse
@@ -55,6 +56,8 @@ class Item(models.Model):
         indexes = [
             models.Index(fields=["kind", "-published_at"], name="item_kind_published"),
             GinIndex(fields=["tags"], name="item_tags"),
+            # The words of titles, for those who look for something by name. Nobody looks for a post that way.
+            GinIndex(SearchVector("title", config="simple"), name="item_title_words", condition=~models.Q(kind="post")),
         ]
         triggers = capture(
             topic="catalog.item",

@@ -21,7 +21,15 @@ M = TypeVar("M", bound=Model)
 
 LONGEST = 128
 RESERVED = "id:"
-SUBRESOURCES = ("recommendations", "similar", "timeline", "notifications", "notifications/seen", "notifications/read", "notifications/preferences")
+SUBRESOURCES = (
+    "recommendations",
+    "similar",
+    "timeline",
+    "notifications",
+    "notifications/seen",
+    "notifications/read",
+    "notifications/preferences",
+)
 _NUMBER = re.compile(rf"{RESERVED}([0-9]{{1,18}})", re.ASCII)
 
 
@@ -41,8 +49,11 @@ register_converter(NameConverter, "name")
 
 
 def find_item(name: str) -> Item:
-    """The item of that name; NotFound that says so where there is none."""
-    return _find(Item, name, "item")
+    """The item of that name; NotFound that says so where there is none, or where it is not for everybody."""
+    item = _find(Item, name, "item")
+    if item.is_withheld:
+        raise _unknown(name, "item")
+    return item
 
 
 def find_user(name: str, *, active: bool = True) -> User:

@@ -140,3 +140,14 @@ def test_unknown_parameters_are_refused(api: APIClient) -> None:
 def test_answers_are_not_cached(api: APIClient) -> None:
     upsert(api, {"external_id": "a", "title": "A"})
     assert api.get(named("a")).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["", "/similar"])
+def test_what_is_not_for_everybody_is_not_found(api: APIClient, path: str) -> None:
+    item = Item.objects.create(title="Secret", external_id="secret")
+    assert api.get(f"/api/v1/items/secret{path}").status_code == 200
+    Item.objects.filter(pk=item.pk).update(is_withheld=True)
+    problem = assert_problem(api.get(f"/api/v1/items/secret{path}"), 404)
+    assert "Secret" not in str(problem)
+    assert_problem(api.get(f"/api/v1/items/id:{item.pk}{path}"), 404)

@@ -155,3 +155,8 @@ class TestTrending:
 
     def test_is_for_visitors_too(self, client, films):
         assert "Trending everywhere" in text_of(client.get(reverse("trending")))
+
+
+def test_an_item_that_is_not_for_everybody_is_not_found(client, films):
+    Item.objects.filter(pk=films[0].pk).update(is_withheld=True)
+    assert client.get(films[0].get_absolute_url()).status_code == 404
