@@ -15,7 +15,8 @@ from realtime import streams
 from recsys.outbox.handlers import Child, Row, handler
 
 
-@handler("feeds.post", batch=100)
+# Few messages wait at a time, so that posts gather meanwhile: a batch of them costs little more than one.
+@handler("feeds.post", batch=100, waiting=16)
 def fan_out_posts(rows: Sequence[Row]) -> list[Child]:
     """Deliver new posts, and tell of those that were edited or deleted. Readers read what they are now from SQL."""
     by_type = {kind: [row for row in rows if row.type == kind] for kind in ("insert", "update", "delete")}

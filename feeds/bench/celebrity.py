@@ -47,10 +47,12 @@ def run(options: BenchOptions) -> BenchResult:
         details: dict[str, float] = {"followers": followers}
         for size, author in authors.items():
             details[f"first_post_{size}_s"] = _become_pulled(author)
-        readers = _readers(large)
+        without, following, quiet = _readers(large)
         runs = []
         for _ in range(options.runs):
-            runs.append(_writes(authors, options.scaled(POSTS), worker) | _pages(*readers, options.scaled(PAGES)))
+            writes = _writes(authors, options.scaled(POSTS), worker)
+            _post_by_turns(large, quiet)
+            runs.append(writes | _pages(without, following, large, options.scaled(PAGES)))
             options.say("   ".join(f"{name} {value:.3g}" for name, value in runs[-1].items()))
     middle = median_run(runs, by="write_1m_p50_ms")
     details |= {"growth_1k_to_1m": middle["write_1m_p50_ms"] / middle["write_1k_p50_ms"], **middle}
@@ -82,18 +84,15 @@ def _become_pulled(author: User) -> float:
     return seconds
 
 
-def _readers(celebrity: User) -> tuple[User, User]:
-    """Two readers of the same quiet authors; the second one follows the celebrity as well."""
+def _readers(celebrity: User) -> tuple[User, User, list[User]]:
+    """Two readers of the same quiet authors, the second one of the celebrity as well; and those authors."""
     readers, quiet = crowd.make_people("reader", 2), crowd.make_people("quiet", QUIET)
     for author in quiet:
         crowd.let_follow(readers, author)
     crowd.let_follow(readers[1:], celebrity.pk)
     AuthorOverride.objects.bulk_create(AuthorOverride(author_id=author, mode=DeliveryMode.PUSH) for author in quiet)
-    for writer in User.objects.filter(pk__in=quiet):
-        post_as(writer)
-    until_outbox_is_empty()
     without, following = User.objects.filter(pk__in=readers).order_by("pk")
-    return without, following
+    return without, following, list(User.objects.filter(pk__in=quiet))
 
 
 def _writes(authors: dict[str, User], posts: int, worker: int) -> dict[str, float]:
@@ -125,13 +124,22 @@ def _write(author: User) -> float:
     return time.perf_counter() - committed
 
 
-def _pages(without: User, following: User, pages: int) -> dict[str, float]:
+def _post_by_turns(celebrity: User, quiet: list[User]) -> None:
+    """Let the newest posts be those of many authors, with one of the celebrity's among each five."""
+    for number, author in enumerate(quiet):
+        post_as(author)
+        if number % 5 == 0:
+            post_as(celebrity)
+    until_outbox_is_empty()
+
+
+def _pages(without: User, following: User, celebrity: User, pages: int) -> dict[str, float]:
     """Milliseconds of a first page from warm windows, by turns so that both readers meet the same machine."""
     seconds: dict[int, list[float]] = {without.pk: [], following.pk: []}
     for reader in (without, following):
         shown = {post.author_id for post in home_timeline(reader=reader).posts}
-        if len(shown) < 2:
-            raise CommandError("The page is not one of many authors.")
+        if len(shown) < 5 or (celebrity.pk in shown) != (reader == following):
+            raise CommandError(f"The first page of {reader} is not the one that is to be measured.")
     for _ in range(pages):
         for reader in (without, following):
             began = time.perf_counter()
