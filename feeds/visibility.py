@@ -87,12 +87,13 @@ def _audible(reader: Reader, person: str) -> str:
 def may_see(reader: Reader, post: str) -> str:
     """The reader may look at the post with this alias. A repost is seen where what it shows may be seen as well."""
     return (
-        f"({_may_see_row(reader, post)} AND ({post}.repost_of_id IS NULL OR EXISTS (SELECT FROM feeds_post shown"
-        f" WHERE shown.item_id = {post}.repost_of_id AND {_may_see_row(reader, 'shown')})))"
+        f"({may_see_row(reader, post)} AND ({post}.repost_of_id IS NULL OR EXISTS (SELECT FROM feeds_post shown"
+        f" WHERE shown.item_id = {post}.repost_of_id AND {may_see_row(reader, 'shown')})))"
     )
 
 
-def _may_see_row(reader: Reader, post: str) -> str:
+def may_see_row(reader: Reader, post: str) -> str:
+    """`may_see` without regard to what a repost shows."""
     author = f"{post}.author_id"
     return (
         f"({author} = {reader} OR ({post}.visibility <> 'private' AND EXISTS (SELECT FROM accounts_user writer"
@@ -112,14 +113,15 @@ def of_heard(reader: Reader, post: str) -> str:
     A reply is for those who hear both sides. One's own posts always show.
     """
     return (
-        f"(({post}.author_id = {reader} OR ({post}.visibility <> 'private' AND {_answers_heard(reader, post)}))"
+        f"(({post}.author_id = {reader} OR ({post}.visibility <> 'private' AND {answers_heard(reader, post)}))"
         f" AND ({post}.repost_of_id IS NULL OR EXISTS (SELECT FROM feeds_post shown"
         f" WHERE shown.item_id = {post}.repost_of_id AND shown.visibility = 'public'"
-        f" AND NOT {mutes(reader, 'shown.author_id')} AND {_may_see_row(reader, 'shown')})))"
+        f" AND NOT {mutes(reader, 'shown.author_id')} AND {may_see_row(reader, 'shown')})))"
     )
 
 
-def _answers_heard(reader: Reader, post: str) -> str:
+def answers_heard(reader: Reader, post: str) -> str:
+    """The reader hears whom the post answers, if it answers anybody else."""
     answered = f"{post}.reply_to_author_id"
     return f"({answered} IS NULL OR {answered} = {post}.author_id OR {hears(reader, answered)})"
 
@@ -131,14 +133,31 @@ def is_repeated(reader: Reader, post: str) -> str:
     """
     return (
         f"({post}.repost_of_id IS NOT NULL AND (EXISTS (SELECT FROM feeds_post original"
-        f" WHERE original.item_id = {post}.repost_of_id AND original.item_id < {post}.item_id"
-        f" AND original.created_at >= {post}.created_at - interval '{REPOST_WINDOW}'"
-        f" AND (original.author_id = {reader}"
-        f" OR ({hears(reader, 'original.author_id')} AND {_answers_heard(reader, 'original')})))"
-        f" OR EXISTS (SELECT FROM feeds_post earlier"
-        f" WHERE earlier.repost_of_id = {post}.repost_of_id AND earlier.item_id < {post}.item_id"
-        f" AND earlier.created_at >= {post}.created_at - interval '{REPOST_WINDOW}'"
-        f" AND {hears(reader, 'earlier.author_id')})))"
+        f" WHERE {was_original(reader, post, 'original')})"
+        f" OR EXISTS (SELECT FROM feeds_post earlier WHERE {was_reposted(reader, post, 'earlier')})))"
+    )
+
+
+def was_original(reader: Reader, post: str, original: str) -> str:
+    """The one is what the other, a repost, shows, and stood in the reader's timeline itself shortly before."""
+    return (
+        f"{original}.item_id = {post}.repost_of_id AND {_shortly_before(post, original)}"
+        f" AND ({original}.author_id = {reader}"
+        f" OR ({hears(reader, f'{original}.author_id')} AND {answers_heard(reader, original)}))"
+    )
+
+
+def was_reposted(reader: Reader, post: str, earlier: str) -> str:
+    """The one is an earlier repost of what the other shows, by somebody whom the reader hears."""
+    return (
+        f"{earlier}.repost_of_id = {post}.repost_of_id AND {_shortly_before(post, earlier)}"
+        f" AND {hears(reader, f'{earlier}.author_id')}"
+    )
+
+
+def _shortly_before(post: str, earlier: str) -> str:
+    return (
+        f"{earlier}.item_id < {post}.item_id AND {earlier}.created_at >= {post}.created_at - interval '{REPOST_WINDOW}'"
     )
 
 

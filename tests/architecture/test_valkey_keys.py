@@ -47,6 +47,7 @@ LIMITS = {
     "realtime:stream:{name}": 100,
     "timeline:author:{author}": 801,
     "timeline:home:{reader}": 801,
+    "timeline:version:{author}": 16,
 }
 
 
