@@ -86,7 +86,7 @@ def figures(user: User | AnonymousUser) -> list[Figure]:
     """For the operations panel: what the last audit found."""
     if not user.has_perm("feeds.view_post"):
         return []
-    url = reverse("admin:feeds_post_changelist")
+    url = reverse("admin:feeds_timeline")
     try:
         last = last_audit()
     except redis.RedisError:

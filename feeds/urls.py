@@ -3,7 +3,8 @@ from django.urls import path
 from feeds.api.notifications import NotificationsView, PreferencesView, ReadView, SeenView
 from feeds.api.posts import BookmarksView, LikesView, PostsView, PostView, RepostsView
 from feeds.api.timelines import TimelineView
-from feeds.views import graph, home, lists, notifications, pages, people, posts, privacy
+from feeds.api.why import TimelineWhyView
+from feeds.views import graph, home, lists, notifications, pages, people, posts, privacy, why
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -12,6 +13,7 @@ urlpatterns = [
     path("posts/attachable/", posts.attachable, name="attachable"),
     path("posts/<int:pk>/", posts.post, name="post"),
     path("posts/<int:pk>/entry/", posts.entry, name="post-entry"),
+    path("posts/<int:pk>/why/", why.why, name="why-post"),
     path("posts/<int:pk>/edit/", posts.edit_post, name="edit-post"),
     path("posts/<int:pk>/delete/", posts.delete_post, name="delete-post"),
     *(path(f"posts/<int:pk>/{deed}/", posts.act, {"deed": deed}, name=f"{deed}-post") for deed in posts.DEEDS),
@@ -21,6 +23,7 @@ urlpatterns = [
     path("api/v1/posts/<int:pk>/likes", LikesView.as_view(), name="api-likes"),
     path("api/v1/posts/<int:pk>/reposts", RepostsView.as_view(), name="api-reposts"),
     path("api/v1/posts/<int:pk>/bookmarks", BookmarksView.as_view(), name="api-bookmarks"),
+    path("api/v1/users/<name:external_id>/timeline/why", TimelineWhyView.as_view(), name="api-timeline-why"),
     path("tags/<str:tag>/", pages.hashtag, name="hashtag"),
     path("bookmarks/", pages.bookmarks, name="bookmarks"),
     path("lists/", lists.index, name="lists"),

@@ -7,9 +7,12 @@ from typing import cast
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.text import Truncator
 
 from feeds.actions import do_delete_post
+from feeds.admin.why import timeline_view, why_view
 from feeds.models import Delivery, Post, PostStats
 from recsys.accounts.models import User
 from recsys.console import PlainDeletionMixin, ReadOnlyAdmin
@@ -45,10 +48,22 @@ class PostAdmin(PlainDeletionMixin, ReadOnlyAdmin):
     ordering = ["-item"]
     fields = [
         "item", "author", "text", "visibility", "reply_to", "reply_to_author", "repost_of", "attached", "image_url",
-        "image_alt", "likes", "mode", "created_at", "edited_at",
+        "image_alt", "likes", "mode", "created_at", "edited_at", "why",
     ]  # fmt: skip
     readonly_fields = ["likes", "reply_to_author"]
     inlines = [DeliveryInline]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("why/", view(why_view), name="feeds_why"),
+            path("timeline/", view(timeline_view), name="feeds_timeline"),
+            *super().get_urls(),
+        ]
+
+    @admin.display(description="Timelines")
+    def why(self, post: Post) -> str:
+        return format_html('<a href="{}?post={}">why is this in a timeline?</a>', reverse("admin:feeds_why"), post.pk)
 
     def has_delete_permission(self, request: HttpRequest, obj: Post | None = None) -> bool:
         return request.user.has_perm("feeds.delete_post")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
@@ -68,11 +70,14 @@ class UserAdmin(PlainDeletionMixin, BaseUserAdmin):
     @admin.display(description="What they did, and were shown")
     def activity(self, user: User) -> str:
         return format_html(
-            '<a href="{}?user={}">interactions</a> · <a href="{}?user__id__exact={}">recommendations</a>',
+            '<a href="{}?user={}">interactions</a> · <a href="{}?user__id__exact={}">recommendations</a>'
+            ' · <a href="{}?reader={}">timeline</a>',
             reverse("admin:events_interactions"),
             user.pk,
             reverse("admin:recommend_slate_changelist"),
             user.pk,
+            reverse("admin:feeds_timeline"),
+            quote(user.username),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:

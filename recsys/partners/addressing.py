@@ -25,6 +25,7 @@ SUBRESOURCES = (
     "recommendations",
     "similar",
     "timeline",
+    "timeline/why",
     "notifications",
     "notifications/seen",
     "notifications/read",
