@@ -290,7 +290,8 @@ def test_a_chunk_for_others_is_not_waited_for(people, drain_outbox, monkeypatch)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO outbox (aggregatetype, aggregateid, type, payload) VALUES ('feeds.fanout_chunk', '1',"
-            " 'deliver', jsonb_build_object('posts', jsonb_build_array(%s::bigint), 'readers', jsonb_build_array(%s::bigint)))",
+            " 'deliver', jsonb_build_object('posts', jsonb_build_array(%s::bigint),"
+            " 'readers', jsonb_build_array(%s::bigint)))",
             [post.pk, people[3].pk],
         )
     assert why(people[0], post).waiting == ()
