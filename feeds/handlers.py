@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from feeds import fanout, notify
+from feeds import fanout, rebuild, notify
 from feeds.actions import do_withhold_posts
 from feeds.graph import do_approve_all
 from feeds.models import AuthorStats
@@ -110,3 +110,9 @@ def account_changed(rows: Sequence[Row]) -> None:
 @handler("feeds.first_pull")
 def author_became_pulled(rows: Sequence[Row]) -> list[Child]:
     return [child for row in rows for child in fanout.announce_pulled_author(int(row.key))]
+
+
+@handler(rebuild.TOPIC, queue="fanout", batch=1)
+def rebuild_windows(rows: Sequence[Row]) -> None:
+    for row in rows:
+        rebuild.do_rebuild_windows(readers=row.payload["readers"])

@@ -37,3 +37,10 @@ AUDIT = KeyPattern(
     bound="1 text",
     ttl=24 * 3600,
 )
+ALIVE = KeyPattern(
+    template="timeline:alive",
+    owner="feeds.timelines",
+    holds="string: there is none where Valkey has lost its memory since windows were last rebuilt",
+    bound="one",
+    ttl=None,
+)

@@ -76,18 +76,29 @@ class Graph:
         return self.fingerprint if key == home(self.reader) else "all"
 
 
+def fingerprint_sql(follow: str, reader: str) -> str:
+    """An aggregate over the ids of a reader's follows that changes with each follow, unfollow, mute and unmute."""
+    return (
+        f"coalesce(bit_xor(hashint8extended({follow}, 0)), 0) # coalesce(("  # noqa: S608
+        f"SELECT bit_xor(hashint8extended(id, 1)) FROM feeds_mute WHERE muter_id = {reader}), 0)"
+    )
+
+
+def make_tag(follow_count: int, fingerprint: int) -> str:
+    """What the sentinel of a home window names: the graph that it was filled for."""
+    return f"{follow_count}.{fingerprint}"
+
+
 # One's own posts are pulled too, once one is a celebrity oneself.
-GRAPH = """
-    SELECT count(f.id),
-           coalesce(bit_xor(hashint8extended(f.id, 0)), 0) # coalesce((
-               SELECT bit_xor(hashint8extended(id, 1)) FROM feeds_mute WHERE muter_id = %(reader)s), 0),
+GRAPH = f"""
+    SELECT count(f.id), {fingerprint_sql("f.id", "%(reader)s")},
            coalesce(array_agg(s.author_id ORDER BY s.follower_count DESC, s.author_id)
-                    FILTER (WHERE s.has_pull_posts), '{}')
+                    FILTER (WHERE s.has_pull_posts), '{{}}')
     FROM (
         SELECT id, followee_id AS author_id FROM feeds_follow WHERE follower_id = %(reader)s
         UNION ALL SELECT NULL, %(reader)s
     ) f LEFT JOIN feeds_authorstats s USING (author_id)
-"""
+"""  # noqa: S608 (of our own texts)
 # For each author the newest posts from the index (author, newest) alone: a quiet author costs nothing, and a prolific
 # one no more than `depth` entries. Where an author has more, the answer is complete from the oldest of these on. Only
 # what is left then is looked at for its mode: asked for earlier, it makes the planner read all posts of an author.
@@ -232,7 +243,7 @@ def graph_of(reader: User) -> Graph:
 
 def make_graph(reader: int, follow_count: int, hashed: int, pulled: list[int]) -> Graph:
     """What the columns of GRAPH say of a reader."""
-    return Graph(reader, follow_count, f"{follow_count}.{hashed}", pulled)
+    return Graph(reader, follow_count, make_tag(follow_count, hashed), pulled)
 
 
 def _from_sql(reader: User, before: int | None, count: int) -> list[int]:

@@ -29,7 +29,7 @@ from typing import Any
 
 import redis
 
-from feeds.keys import AUTHOR, HOME, VERSION
+from feeds.keys import ALIVE, AUTHOR, HOME, VERSION
 from realtime.valkey import KeyPattern, get_client
 
 CAPACITY = 800  # posts that a filled or trimmed window has
@@ -256,15 +256,15 @@ def _ready(keys: Sequence[WindowKey], answers: Iterable[Any]) -> dict[WindowKey,
     }
 
 
-def open_windows(keys: Sequence[WindowKey]) -> dict[WindowKey, str]:
+def open_windows(keys: Sequence[WindowKey], *, ttl: int = BUILDING_TTL) -> dict[WindowKey, str]:
     """Begin to fill these windows, but for those that somebody else is filling: the sentinel of each one begun, which
-    `fill_windows` wants to see again.
+    `fill_windows` wants to see again within `ttl` seconds.
     """
     sentinel = f"building|{secrets.token_hex(8)}"
     pipeline = get_client().pipeline(transaction=False)
     for start in range(0, len(keys), KEYS_PER_CALL):
         names = [key.name for key in keys[start : start + KEYS_PER_CALL]]
-        pipeline.eval(_OPEN, len(names), *names, sentinel, BUILDING_TTL)
+        pipeline.eval(_OPEN, len(names), *names, sentinel, ttl)
     begun = chain.from_iterable(pipeline.execute())
     return {key: sentinel for key, mine in zip(keys, begun, strict=True) if mine}
 
@@ -336,3 +336,13 @@ def find_readers(*, cursor: int, most: int, walked: int) -> tuple[list[int], int
         if not cursor:
             break
     return sorted(readers), cursor
+
+
+def has_memory() -> bool:
+    """Whether Valkey still has what was noted by `note_memory`; False after it lost everything."""
+    return bool(get_client().exists(ALIVE.key()))
+
+
+def note_memory() -> None:
+    """Note that windows are there, or are about to be."""
+    get_client().set(ALIVE.key(), 1)

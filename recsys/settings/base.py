@@ -168,6 +168,8 @@ CELERY_BEAT_SCHEDULE = {
     "maintain-partitions": {"task": "events.maintain_partitions", "schedule": 6 * 3600},
     "prune-event-receipts": {"task": "events.prune_receipts", "schedule": 3600},
     "prune-slates": {"task": "recommend.prune_slates", "schedule": 3600},
+    "rebuild-timelines": {"task": "feeds.rebuild_after_loss", "schedule": 15},
+    "prune-deliveries": {"task": "feeds.prune_deliveries", "schedule": 3600},
     "audit-timelines": {"task": "feeds.audit_timelines", "schedule": 300},
     "drop-old-notifications": {"task": "feeds.drop_old_notifications", "schedule": 24 * 3600},
     "train-models": {"task": "recommend.train_models", "schedule": 3600},
