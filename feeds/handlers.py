@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from feeds import fanout, rebuild, notify
+from feeds import fanout, notify, rebuild
 from feeds.actions import do_withhold_posts
 from feeds.graph import do_approve_all
 from feeds.models import AuthorStats
