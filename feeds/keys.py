@@ -42,5 +42,5 @@ ALIVE = KeyPattern(
     owner="feeds.timelines",
     holds="string: there is none where Valkey has lost its memory since windows were last rebuilt",
     bound="one",
-    ttl=None,
+    ttl=WEEK,
 )

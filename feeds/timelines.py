@@ -340,9 +340,9 @@ def find_readers(*, cursor: int, most: int, walked: int) -> tuple[list[int], int
 
 def has_memory() -> bool:
     """Whether Valkey still has what was noted by `note_memory`; False after it lost everything."""
-    return bool(get_client().exists(ALIVE.key()))
+    return bool(get_client().expire(ALIVE.key(), ALIVE.ttl or 0))
 
 
 def note_memory() -> None:
     """Note that windows are there, or are about to be."""
-    get_client().set(ALIVE.key(), 1)
+    get_client().set(ALIVE.key(), 1, ex=ALIVE.ttl)

@@ -45,8 +45,9 @@ LIMITS = {
     "realtime:presence:{name}": 20,
     "realtime:present": 200_000,
     "realtime:stream:{name}": 100,
-    "timeline:author:{author}": 801,
-    "timeline:home:{reader}": 801,
+    "timeline:alive": 1,
+    "timeline:author:{author}": 832,
+    "timeline:home:{reader}": 832,
     "timeline:version:{author}": 16,
 }
 
@@ -180,12 +181,14 @@ def drive_feeds(drain_outbox: Any) -> None:
     ana = User.objects.get(username="ana")
     ben, star = (User.objects.create(username=name) for name in ("ben", "star"))
     from feeds.models import AuthorOverride
+    from feeds.rebuild import do_rebuild_after_loss
 
     AuthorOverride.objects.create(author=star, mode="pull")
     for author in (ben, star):
         do_follow(follower=ana, followee=author)
     drain_outbox()
     home_timeline(reader=ana)
+    do_rebuild_after_loss()
     for author in (ben, star):
         posts = [do_create_post(author=author, text=f"Post {number}") for number in range(3)]
         drain_outbox()
