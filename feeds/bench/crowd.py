@@ -56,6 +56,31 @@ def let_follow(followers: Sequence[int], author: int) -> None:
         )
 
 
+def make_posts(authors: Sequence[int]) -> list[int]:
+    """Write a post by each of these authors, in this order and without a word to the outbox; return their ids.
+
+    Their modes are not decided.
+    """
+    with transaction.atomic(), capture_off(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+                INSERT INTO catalog_item (kind, title, description, category, tags, regions, url, image_url, attributes,
+                                          is_available, creator_id)
+                SELECT 'post', 'A post', 'A post of the bench.', '', '{}', '{}', '', '', '{}', true, author
+                FROM unnest(%s::bigint[]) WITH ORDINALITY AS a (author, place) ORDER BY place
+                RETURNING id, creator_id
+            """,
+            [list(authors)],
+        )
+        rows = cursor.fetchall()
+        cursor.execute(
+            "INSERT INTO feeds_post (item_id, author_id, text)"
+            " SELECT *, 'A post as long as posts are, which is not very long.' FROM unnest(%s::bigint[], %s::bigint[])",
+            [[post for post, _ in rows], [author for _, author in rows]],
+        )
+    return [post for post, _ in rows]
+
+
 def settle() -> None:
     """Let PostgreSQL know what there is now."""
     with connection.cursor() as cursor:

@@ -4,3 +4,4 @@ from recsys.settings.dev import *  # noqa: F403
 from recsys.settings.dev import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "recsys.bench.toy"]
+ROOT_URLCONF = "recsys.bench.urls"

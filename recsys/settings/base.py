@@ -237,4 +237,6 @@ BENCHES = {
     "delivery": "feeds.bench.delivery",
     "fanout": "feeds.bench.fanout",
     "celebrity": "feeds.bench.celebrity",
+    "timeline": "feeds.bench.timeline",
+    "rebuild": "feeds.bench.rebuild",
 }

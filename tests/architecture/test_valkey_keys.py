@@ -180,6 +180,7 @@ def drive_feeds(drain_outbox: Any) -> None:
     """More posts than a window holds, pushed and pulled, and a deletion."""
     ana = User.objects.get(username="ana")
     ben, star = (User.objects.create(username=name) for name in ("ben", "star"))
+    from feeds.audit_runs import do_audit_sample
     from feeds.models import AuthorOverride
     from feeds.rebuild import do_rebuild_after_loss
 
@@ -189,6 +190,7 @@ def drive_feeds(drain_outbox: Any) -> None:
     drain_outbox()
     home_timeline(reader=ana)
     do_rebuild_after_loss()
+    do_audit_sample()
     for author in (ben, star):
         posts = [do_create_post(author=author, text=f"Post {number}") for number in range(3)]
         drain_outbox()
