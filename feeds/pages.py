@@ -11,8 +11,9 @@ from typing import Any
 
 from django.db import connection
 
-from feeds.models import AccountList, Bookmark, Post
-from feeds.selectors import LARGEST_ID, LONGEST_PAGE, PAGE, RELATED, TimelinePage
+from feeds.loading import load_posts
+from feeds.models import AccountList, Post
+from feeds.selectors import LARGEST_ID, LONGEST_PAGE, PAGE, TimelinePage
 from feeds.visibility import VISITOR, is_listed_again, may_see, mutes, of_listed
 from recsys.accounts.models import User
 
@@ -21,8 +22,7 @@ def hashtag_page(*, tag: str, reader: User | None, before: int | None = None, li
     """The posts with a hashtag (in its canonical form) that the reader may see, without those of muted people."""
     limit = _fit(limit)
     ids = _ids(_hashtag_sql(reader), {"tag": tag, "below": before or LARGEST_ID, "count": limit + 1})
-    posts = Post.objects.filter(pk__in=ids).select_related(*RELATED).order_by("-pk")
-    return _page(list(posts) if ids else [], limit)
+    return _page(load_posts(ids), limit)
 
 
 def list_page(*, account_list: AccountList, before: int | None = None, limit: int = PAGE) -> TimelinePage:
@@ -30,8 +30,7 @@ def list_page(*, account_list: AccountList, before: int | None = None, limit: in
     limit = _fit(limit)
     sql = _list_sql(account_list.owner_id, account_list.pk)
     ids = _ids(sql, {"below": before or LARGEST_ID, "count": limit + 1})
-    posts = Post.objects.filter(pk__in=ids).select_related(*RELATED).order_by("-pk")
-    return _page(list(posts) if ids else [], limit)
+    return _page(load_posts(ids), limit)
 
 
 def bookmarks_page(*, reader: User, before: int | None = None, limit: int = PAGE) -> TimelinePage:
@@ -40,12 +39,10 @@ def bookmarks_page(*, reader: User, before: int | None = None, limit: int = PAGE
     The cursor is the bookmark's id, not the post's.
     """
     limit = _fit(limit)
-    ids = _ids(_bookmarks_sql(reader), {"below": before or LARGEST_ID, "count": limit + 1})
-    found = Bookmark.objects.filter(pk__in=ids).select_related(*(f"post__{name}" for name in RELATED)).order_by("-pk")
-    bookmarks = list(found) if ids else []
-    more = len(bookmarks) > limit
-    shown = bookmarks[:limit]
-    return TimelinePage([one.post for one in shown], shown[-1].pk if more else None, "")
+    found = _rows(_bookmarks_sql(reader), {"below": before or LARGEST_ID, "count": limit + 1})
+    shown = found[:limit]
+    posts = load_posts([post for _, post in shown])
+    return TimelinePage(posts, shown[-1][0] if len(found) > limit else None, "")
 
 
 def _hashtag_sql(reader: User | None) -> str:
@@ -80,16 +77,20 @@ def _list_sql(owner: int, account_list: int) -> str:
 
 def _bookmarks_sql(reader: User) -> str:
     return f"""
-        SELECT b.id FROM feeds_bookmark b JOIN feeds_post p ON p.item_id = b.post_id
+        SELECT b.id, b.post_id FROM feeds_bookmark b JOIN feeds_post p ON p.item_id = b.post_id
         WHERE b.user_id = {reader.pk:d} AND b.id < %(below)s AND {may_see(reader.pk, "p")}
         ORDER BY b.id DESC LIMIT %(count)s
     """  # noqa: S608
 
 
 def _ids(sql: str, parameters: dict[str, Any]) -> list[int]:
+    return [found for (found,) in _rows(sql, parameters)]
+
+
+def _rows(sql: str, parameters: dict[str, Any]) -> list[tuple[int, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return [found for (found,) in cursor.fetchall()]
+        return cursor.fetchall()
 
 
 def _fit(limit: int) -> int:

@@ -14,6 +14,7 @@ from prometheus_client import Counter
 
 from feeds import timelines
 from feeds.author_lists import read_lists
+from feeds.loading import load_posts
 from feeds.models import Post
 from feeds.subscriptions import stream_names
 from feeds.timelines import Contents, Window, WindowKey, author_list, home
@@ -37,7 +38,7 @@ SPARE = 10  # further candidates taken from the windows, in place of those that 
 SERVED = Counter("tributary_timeline_pages", "Pages of home timelines, by where their posts came from.", ["source"])
 SCANNED, LEAST_DEPTH = 40_000, 50  # posts read to fill windows: in all, about; of one author, at least
 LARGEST_ID = 2**63 - 1
-RELATED = ("author", "item", "attached", "repost_of__author", "repost_of__item", "repost_of__attached")
+RELATED = ("author", "attached", "repost_of__author", "repost_of__attached")  # as `load_posts` does it
 
 logger = structlog.get_logger(__name__)
 
@@ -199,7 +200,7 @@ def home_timeline(*, reader: User, before: int | None = None, limit: int = PAGE)
         logger.warning("timeline_from_sql", error=repr(error))
         posts, source = _from_sql(reader, before, limit + 1), "sql"
     SERVED.labels(source).inc()
-    return _page(_load(posts), limit, position)
+    return _page(load_posts(posts), limit, position)
 
 
 def newest_entries(*, reader: User, count: int) -> list[int]:
@@ -214,7 +215,7 @@ def newest_entries(*, reader: User, count: int) -> list[int]:
 def entries_among(*, reader: User, ids: Sequence[int]) -> list[Post]:
     """Those of the posts that the reader's home timeline shows now, newest first. Two queries."""
     shown = _ids(_shown_sql(reader.pk), candidates=list(ids), lowest=LARGEST_ID, below=LARGEST_ID, count=len(ids))
-    return _load(shown)
+    return load_posts(shown)
 
 
 def author_page(
@@ -254,11 +255,6 @@ def _ids(sql: str, **parameters: Any) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return [post for (post,) in cursor.fetchall()]
-
-
-def _load(ids: Sequence[int]) -> list[Post]:
-    """The posts with what showing them needs. A step of its own: else the planner begins by joining it to all posts."""
-    return list(Post.objects.filter(pk__in=ids).select_related(*RELATED).order_by("-pk")) if ids else []
 
 
 def _from_windows(reader: User, graph: Graph, before: int | None, count: int) -> list[int]:

@@ -1,10 +1,10 @@
 """Bench `timeline`: the first page of a home timeline with 20 pulled authors among 200 followed, all windows warm.
 
-In service, the page is what `home_timeline` returns. The limit is what anybody would have to do: one pipeline that reads
-the newest posts of the home window and of 20 lists, a merge, and one query for the rows of the 20 posts and their
+In service, the page is what `home_timeline` returns. The limit is what anybody would have to do: one pipeline that
+reads the newest posts of the home window and of 20 lists, a merge, and one query for the rows of the 20 posts and their
 authors; it checks no rights, knows no position, and finds out by itself nothing of whom the reader follows.
 
-Over HTTP, one `web` process serves the page through the partner API, and beside it an endpoint that makes one Valkey read.
+Over HTTP, one `web` process serves the page through the partner API, and beside it an endpoint with one Valkey read.
 """
 
 from __future__ import annotations
@@ -143,7 +143,8 @@ def _over_http(port: int, key: str, reader: User, options: BenchOptions) -> dict
 async def _requests(port: int, path: str, key: str, count: int) -> list[float]:
     """Milliseconds of each of so many requests, made on CONNECTIONS connections at once."""
     each = max(1, count // CONNECTIONS)
-    return sum(await asyncio.gather(*(_connection(port, path, key, each) for _ in range(CONNECTIONS))), [])
+    parts = await asyncio.gather(*(_connection(port, path, key, each) for _ in range(CONNECTIONS)))
+    return [wait for part in parts for wait in part]
 
 
 async def _connection(port: int, path: str, key: str, count: int) -> list[float]:
