@@ -1,8 +1,10 @@
 from django.urls import path
 
+from feeds.api.lists import ListMembersView, ListsView, ListTimelineView, ListView
 from feeds.api.notifications import NotificationsView, PreferencesView, ReadView, SeenView
+from feeds.api.pages import AuthorPostsView, HashtagView, KeptView
 from feeds.api.posts import BookmarksView, LikesView, PostsView, PostView, RepostsView
-from feeds.api.timelines import TimelineView
+from feeds.api.timelines import PositionView, TimelineView
 from feeds.api.why import TimelineWhyView
 from feeds.views import graph, home, lists, notifications, pages, people, posts, privacy, why
 
@@ -24,6 +26,16 @@ urlpatterns = [
     path("api/v1/posts/<int:pk>/reposts", RepostsView.as_view(), name="api-reposts"),
     path("api/v1/posts/<int:pk>/bookmarks", BookmarksView.as_view(), name="api-bookmarks"),
     path("api/v1/users/<name:external_id>/timeline/why", TimelineWhyView.as_view(), name="api-timeline-why"),
+    path("api/v1/users/<name:external_id>/timeline/position", PositionView.as_view(), name="api-position"),
+    path("api/v1/users/<name:external_id>/posts", AuthorPostsView.as_view(), name="api-author-posts"),
+    path("api/v1/users/<name:external_id>/bookmarks", KeptView.as_view(), name="api-kept"),
+    path("api/v1/users/<name:external_id>/lists", ListsView.as_view(), name="api-lists"),
+    path("api/v1/users/<name:external_id>/lists/<int:pk>", ListView.as_view(), name="api-list"),
+    path(
+        "api/v1/users/<name:external_id>/lists/<int:pk>/timeline", ListTimelineView.as_view(), name="api-list-timeline"
+    ),
+    path("api/v1/users/<name:external_id>/lists/<int:pk>/members", ListMembersView.as_view(), name="api-list-members"),
+    path("api/v1/hashtags/<str:tag>", HashtagView.as_view(), name="api-hashtag"),
     path("tags/<str:tag>/", pages.hashtag, name="hashtag"),
     path("bookmarks/", pages.bookmarks, name="bookmarks"),
     path("lists/", lists.index, name="lists"),

@@ -21,16 +21,11 @@ M = TypeVar("M", bound=Model)
 
 LONGEST = 128
 RESERVED = "id:"
-SUBRESOURCES = (
-    "recommendations",
-    "similar",
-    "timeline",
-    "timeline/why",
-    "notifications",
-    "notifications/seen",
-    "notifications/read",
-    "notifications/preferences",
-)
+SUBRESOURCES = (  # patterns of what may follow a name
+    "recommendations", "similar", "timeline", "timeline/position", "timeline/why", "posts", "bookmarks",
+    "lists", "lists/[0-9]+", "lists/[0-9]+/timeline", "lists/[0-9]+/members",
+    "notifications", "notifications/seen", "notifications/read", "notifications/preferences",
+)  # fmt: skip
 _NUMBER = re.compile(rf"{RESERVED}([0-9]{{1,18}})", re.ASCII)
 
 

@@ -134,3 +134,60 @@ def test_more_posts_take_no_more_queries(api: APIClient, posts: list[Post]) -> N
 
     page(api)
     assert queries(1) == queries(7)
+
+
+class TestTop:
+    def top(self, api: APIClient, query: str) -> dict[str, Any]:
+        answer = api.get(f"{ADDRESS}?view=top&{query}")
+        assert answer.status_code == 200, answer.content
+        return answer.json()
+
+    def test_pages_through_one_ranking(self, api: APIClient, posts: list[Post]) -> None:
+        first = self.top(api, "limit=3")
+        assert first["served_by"] == "fresh"
+        assert all(post["reason"] for post in first["posts"])
+        more = f"limit=10&ranking={first['recommendation_id']}&before={first['next_before']}"
+        seen = [post["id"] for post in first["posts"] + self.top(api, more)["posts"]]
+        assert sorted(seen) == [post.pk for post in posts]
+
+    @pytest.mark.parametrize(
+        ("query", "field"),
+        [
+            ("view=best", "view"),
+            ("view=top&before=3", "ranking"),
+            ("ranking=00000000-0000-0000-0000-000000000000", "ranking"),
+            ("view=top&ranking=x&before=3", "ranking"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, api: APIClient, ana: User, query: str, field: str) -> None:
+        assert assert_problem(api.get(f"{ADDRESS}?{query}"), 400)["errors"][0]["field"] == field
+
+    def test_another_users_ranking_is_not_found(self, api: APIClient, posts: list[Post]) -> None:
+        ranking = self.top(api, "limit=1")["recommendation_id"]
+        User.objects.create_user("zoe", external_id="zoe")
+        answer = api.get(f"/api/v1/users/zoe/timeline?view=top&ranking={ranking}&before=1")
+        assert_problem(answer, 404, "ranking")
+
+
+class TestPosition:
+    def test_is_shown_and_set(self, full_api: APIClient, ana: User, posts: list[Post]) -> None:
+        before = full_api.get(f"{ADDRESS}/position").json()
+        assert (before["unread_after"], before["unread"]) == (0, len(posts))
+        after = full_api.post(f"{ADDRESS}/position", {"seen": posts[-3].pk}, format="json").json()
+        assert after == {"newest_seen": posts[-3].pk, "unread_after": posts[-3].pk, "unread": 2, "more": False}
+        assert full_api.get(f"{ADDRESS}/position").json() == after
+
+    def test_asking_for_the_timeline_is_no_visit(self, full_api: APIClient, posts: list[Post]) -> None:
+        full_api.get(ADDRESS)
+        assert full_api.get(f"{ADDRESS}/position").json()["newest_seen"] == 0
+
+    @pytest.mark.parametrize("seen", [-1, "5", None, True, 2.5])
+    def test_what_is_no_post_is_refused(self, full_api: APIClient, ana: User, seen: Any) -> None:
+        answer = full_api.post(f"{ADDRESS}/position", {"seen": seen}, format="json")
+        assert assert_problem(answer, 422)["errors"][0]["field"] == "seen"
+
+    def test_something_must_be_said(self, full_api: APIClient, ana: User) -> None:
+        assert_problem(full_api.post(f"{ADDRESS}/position", {}, format="json"), 422, "seen")
+
+    def test_reading_does_not_write(self, reading_api: APIClient, ana: User) -> None:
+        assert_problem(reading_api.post(f"{ADDRESS}/position", {"seen": 1}, format="json"), 403, "write")
