@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from django.http import HttpRequest
 
@@ -32,6 +33,7 @@ class Unseen:
 def unseen_notifications(request: HttpRequest) -> dict[str, Callable[[], Unseen]]:
     """How many notifications the reader has not seen, counted only by pages that show it."""
 
+    @cache
     def count() -> Unseen:
         user = reader(request)
         return Unseen(unread_count(user) if user else 0)

@@ -5,7 +5,8 @@ const body = document.body;
 const timeline = () => document.querySelector("#timeline");
 const pill = document.querySelector("#new-posts");
 const badge = document.querySelector("#home-badge");
-const unseenBadge = document.querySelector("#notifications-badge");
+const freshNotices = document.querySelector("#new-notifications");
+const unseenBadges = [...document.querySelectorAll(".unseen-badge")];
 const state = document.querySelector("#connection");
 const LABELS = { open: "Live", connecting: "Reconnecting…", closed: "Offline" };
 const GRACE = 2500; // a short gap is nobody's business
@@ -44,18 +45,17 @@ function showWaiting() {
 
 // Notifications that wait to be looked at. The title counts posts only.
 function showUnseen(count) {
-  if (unseenBadge) {
-    const number = count > 99 ? "99+" : String(count);
-    unseenBadge.hidden = count === 0;
-    unseenBadge.textContent = number;
-    unseenBadge.setAttribute("aria-label", `${number} new`);
+  const number = count > 99 ? "99+" : String(count);
+  for (const unseen of unseenBadges) {
+    unseen.hidden = count === 0;
+    unseen.textContent = number;
+    unseen.setAttribute("aria-label", `${number} new`);
   }
-  const fresh = document.querySelector("#new-notifications");
-  if (fresh && count) fresh.hidden = false;
+  if (freshNotices && count) freshNotices.hidden = false;
 }
 
 async function askUnseen() {
-  const response = await fetch(unseenBadge.dataset.url, { headers: { Accept: "application/json" } });
+  const response = await fetch(unseenBadges[0].dataset.url, { headers: { Accept: "application/json" } });
   if (response.ok) showUnseen((await response.json()).unseen);
 }
 
@@ -104,6 +104,10 @@ document.addEventListener("htmx:after:swap", () => {
 pill?.addEventListener("click", () => {
   waiting.clear();
   showWaiting();
+});
+
+freshNotices?.addEventListener("click", () => {
+  freshNotices.hidden = true;
 });
 
 async function start() {

@@ -116,8 +116,11 @@ class TestPage:
 
 class TestBadge:
     def badge(self, client: Client, address: str = "/items/trending/") -> str:
-        (found,) = re.findall(r'<span id="notifications-badge".*?</span>', client.get(address).content.decode())
-        return found
+        """In the navigation and, for small screens, in the bar."""
+        found = re.findall(r'<span class="badge unseen-badge".*?</span>', client.get(address).content.decode())
+        assert len(found) == 2
+        assert found[0] == found[1]
+        return str(found[0])
 
     def test_every_page_counts_what_is_unseen(self, as_ana, ana, ben, post):
         assert 'aria-label="1 new">1<' in self.badge(as_ana)
@@ -139,7 +142,7 @@ class TestBadge:
         assert not [sql for sql in queries_for(as_ana, "/timeline/", headers=HTMX) if "seen_at" in sql]
 
     def test_visitors_have_none(self, client):
-        assert "notifications-badge" not in client.get("/").content.decode()
+        assert "unseen-badge" not in client.get("/").content.decode()
 
 
 class TestMarks:
