@@ -84,8 +84,19 @@ def capture_off() -> Iterator[None]:
     """
     if not connection.in_atomic_block:
         raise RuntimeError("capture_off() works within a transaction: put it inside transaction.atomic().")
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL {SWITCH} = 'off'")
+    before = _set("off")
     yield
+    _set(before)
+
+
+_SET = """
+    WITH before AS MATERIALIZED (SELECT current_setting(%(switch)s, true) AS state)
+    SELECT state, set_config(%(switch)s, %(state)s, true) FROM before
+"""
+
+
+def _set(state: str) -> str:
+    """Switch capture; return what it was, which may be off where one of these lies within another."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL {SWITCH} = 'on'")
+        cursor.execute(_SET, {"switch": SWITCH, "state": state})
+        return cursor.fetchone()[0] or "on"

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from feeds.models import AuthorOverride, AuthorStats, Post
+from feeds.models import AuthorOverride, AuthorStats, Notification, Post
 from feeds.policy import get_policy
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
@@ -91,6 +91,7 @@ def rows(boss: User) -> dict[str, Any]:
         "feeds.authoroverride": AuthorOverride.objects.create(author=ana, mode="pull"),
         "feeds.authorstats": AuthorStats.objects.create(author=ana, follower_count=12),
         "feeds.fanoutpolicy": get_policy(),
+        "feeds.notification": Notification.objects.create(recipient=ana, actor=ana, kind="follow"),
         "feeds.post": Post.objects.create(item=post_item, author=ana, text="Hello"),
         "outbox.outboxrow": park(),
         "partners.apiclient": partner,

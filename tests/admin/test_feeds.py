@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from feeds.actions import do_create_post
-from feeds.models import AuthorOverride, AuthorStats, Post
+from feeds.models import AuthorOverride, AuthorStats, Notification, Post
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from tests.admin.conftest import allow
@@ -112,3 +112,16 @@ def test_who_may_only_look_takes_no_post_down(clerk_client: Client, clerk: User)
     assert clerk_client.get(f"/admin/feeds/post/{post.pk}/change/").status_code == 200
     assert clerk_client.post(f"/admin/feeds/post/{post.pk}/delete/", {"post": "yes"}).status_code == 403
     assert Post.objects.exists()
+
+
+def test_support_finds_what_somebody_was_told_and_changes_nothing(admin: Client):
+    ana, ben, eve = (User.objects.create(username=name) for name in ("ana", "ben", "ana2"))
+    told = Notification.objects.create(recipient=ana, actor=ben, kind="follow")
+    Notification.objects.create(recipient=eve, actor=ben, kind="follow")
+    page = admin.get("/admin/feeds/notification/", {"q": "ana"})
+    assert page.context["cl"].result_count == 1
+    address = f"/admin/feeds/notification/{told.pk}/change/"
+    assert admin.get(address).status_code == 200
+    admin.post(address, {"kind": "like"})
+    assert admin.post(f"/admin/feeds/notification/{told.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert Notification.objects.get(pk=told.pk).kind == "follow"

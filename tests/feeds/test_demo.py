@@ -4,10 +4,12 @@ import re
 
 import numpy as np
 import pytest
+from django.utils import timezone
 
 from feeds.demo import plan_degrees
 from feeds.demo_texts import Subject, compose
 from feeds.models import AuthorStats, FanoutPolicy, Follow, Post
+from feeds.notifications import notification_page
 from feeds.policy import get_policy
 from feeds.selectors import home_timeline
 from recsys.accounts.models import User
@@ -15,6 +17,7 @@ from recsys.demo.community import DemoSize
 from recsys.demo.load import load_demo
 from recsys.demo.logins import DEMO_LOGINS
 from recsys.demo.themes import THEMES
+from recsys.outbox.models import OutboxRow
 from tests.catalog.makers import make_user
 from tests.demo.conftest import NOW
 
@@ -121,3 +124,16 @@ def test_nobody_follows_more_than_there_are_others(people, follows):
 def test_the_smallest_communities_load():
     report = load_demo(DemoSize(users=1, items=1, interactions=10, posts=3, follows=5), now=NOW)
     assert report.extra == {"follows": 0, "posts": 3}
+
+
+def test_who_can_be_logged_in_as_is_told_of_likes_and_follows():
+    load_demo(SIZE, now=timezone.now())
+    captured = set(OutboxRow.objects.values_list("aggregatetype", flat=True))
+    assert not captured & {"feeds.like", "feeds.notification", "feeds.follow"}  # nobody waits for history
+    for login in DEMO_LOGINS:
+        person = User.objects.get(username=login.username)
+        groups = notification_page(recipient=person).groups
+        assert {group.key.kind for group in groups} == {"like", "follow"}
+        assert any(group.count > 3 for group in groups)
+        assert any(group.is_read for group in groups)
+        assert login.username not in {actor.username for group in groups for actor in group.actors}

@@ -106,6 +106,15 @@ def test_capture_is_off_until_the_end_of_the_transaction_and_no_longer():
     assert captured() == keys([inside, after], "insert")
 
 
+def test_capture_that_is_off_stays_off_around_an_inner_part():
+    with capture_off():
+        with capture_off():
+            Item.objects.create(title="inner")
+        Item.objects.create(title="outer")
+    after = Item.objects.create(title="after")
+    assert captured() == keys([after], "insert")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_capture_cannot_be_off_outside_of_a_transaction():
     with pytest.raises(RuntimeError, match="atomic"), capture_off():
