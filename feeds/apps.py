@@ -8,7 +8,10 @@ class FeedsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from feeds.people import unwanted_people
         from feeds.subscriptions import KIND, timeline_rule
         from realtime.subscriptions import register
+        from recsys.recommend import creators
 
         register(KIND, timeline_rule)
+        creators.register(unwanted_people)

@@ -33,6 +33,11 @@ _COUNTS = """
     SELECT (SELECT follower_count FROM feeds_authorstats WHERE author_id = %(person)s),
            (SELECT count(*) FROM feeds_follow WHERE follower_id = %(person)s)
 """
+_UNWANTED = """
+    SELECT blocked_id FROM feeds_block WHERE blocker_id = %(reader)s
+    UNION ALL SELECT blocker_id FROM feeds_block WHERE blocked_id = %(reader)s
+    UNION ALL SELECT muted_id FROM feeds_mute WHERE muter_id = %(reader)s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,13 @@ def _is_open(person: User, reader: User | None, relation: Relation) -> bool:
     if reader is not None and reader.pk == person.pk:
         return True
     return person.is_active and not relation.apart and (relation.follows or not person.is_private)
+
+
+def unwanted_people(reader: int) -> frozenset[int]:
+    """Whose posts must not be proposed to this reader: muted people, and those from whom a block keeps them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNWANTED, {"reader": reader})
+        return frozenset(person for (person,) in cursor.fetchall())
 
 
 def followers_page(*, person: User, reader: User | None, before: int | None = None, limit: int = PAGE) -> PeoplePage:

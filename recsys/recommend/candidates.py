@@ -17,7 +17,7 @@ from recsys.events.heat import region_chain
 ELIGIBLE = """item.is_available AND NOT item.is_withheld AND item.published_at <= statement_timestamp()
     AND (item.regions = '{}' OR item.regions && %(regions)s::varchar[])
     AND item.id <> ALL (%(excluded)s::bigint[])
-    AND (item.creator_id IS NULL OR item.creator_id IS DISTINCT FROM %(user)s::bigint)
+    AND (item.creator_id IS NULL OR item.creator_id <> ALL (%(unwanted)s::bigint[]))
     AND (%(kind)s = '' OR item.kind = %(kind)s)"""
 
 HNSW_EF_SEARCH = 100
@@ -27,8 +27,9 @@ HNSW_EF_SEARCH = 100
 class Ask:
     """What a source is asked for: up to `limit` items for a reader with this past, in this region, of this kind.
 
-    `recent` is newest first; `excluded` are the items that must not come (seen, hidden, on the page already); `kind`
-    "" is any; `models` names the serving model version of each kind of model.
+    `recent` is newest first; `excluded` are the items that must not come (seen, hidden, on the page already),
+    `unwanted` the people whose items must not, the reader among them (see `creators.py`); `kind` "" is any; `models`
+    names the serving model version of each kind of model.
     """
 
     user_id: int | None
@@ -36,6 +37,7 @@ class Ask:
     limit: int
     recent: tuple[RecentItem, ...] = ()
     excluded: frozenset[int] = frozenset()
+    unwanted: frozenset[int] = frozenset()
     kind: str = ""
     models: dict[str, int] = field(default_factory=dict)
 
@@ -45,7 +47,7 @@ class Ask:
         return {
             "regions": region_chain(self.region),
             "excluded": list(self.excluded),
-            "user": self.user_id,
+            "unwanted": list(self.unwanted),
             "kind": self.kind,
             "limit": self.limit,
         }

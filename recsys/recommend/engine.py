@@ -17,6 +17,7 @@ from recsys.events.strength import LIKE
 from recsys.experiments.assignment import assign, merged_parameters
 from recsys.recommend import reasons
 from recsys.recommend.candidates import Ask
+from recsys.recommend.creators import unwanted_creators
 from recsys.recommend.gathering import Gathered, gather
 from recsys.recommend.metrics import slate_seconds, slates
 from recsys.recommend.parameters import usable_weights
@@ -169,7 +170,7 @@ def _serve(request: _Request, sources: Sequence[Source], fillers: Sequence[Sourc
         ranked += _others(blend(filler.proposed, weights), ranked)
         gathered.left_out |= filler.left_out
         gathered.milliseconds |= filler.milliseconds
-    entries = _entries(request, ranked)
+    entries = _entries(request, ranked, ask.unwanted)
     seconds = time.perf_counter() - began
     served_by = _served_by(entries)
     trace: dict[str, Any] = {
@@ -199,6 +200,7 @@ def _ask(request: _Request) -> Ask:
         limit=max(POOL, 2 * request.count),
         recent=request.recent,
         excluded=request.excluded,
+        unwanted=unwanted_creators(request.user_id),
         kind=request.kind,
         models=serving_versions(),
     )
@@ -214,7 +216,7 @@ def _others(more: Sequence[Ranked], ranked: Sequence[Ranked]) -> list[Ranked]:
     return [one for one in more if one.item_id not in known]
 
 
-def _entries(request: _Request, ranked: Sequence[Ranked]) -> list[ServedEntry]:
+def _entries(request: _Request, ranked: Sequence[Ranked], unwanted: frozenset[int]) -> list[ServedEntry]:
     pool = ranked[: 4 * request.count]
     anchors = {one.candidate.anchor_id for one in pool} - {None}
     items = Item.objects.select_related("creator").in_bulk([*(one.item_id for one in pool), *filter(None, anchors)])
@@ -227,14 +229,19 @@ def _entries(request: _Request, ranked: Sequence[Ranked]) -> list[ServedEntry]:
         groups = []  # nothing is known: newest first, as it is
     chosen = diversify_pages(present, request.count, request.page or request.count, groups)
     did = {one.item_id: one.kind for one in request.recent}
+    others = unwanted - {request.user_id}
+    # What the reader took up once may not be theirs to see any more: then it is no reason that can be named.
+    named = {pk: item for pk, item in items.items() if not item.is_withheld and item.creator_id not in others}
     return [
-        _entry(request, one, position, items, did.get(one.candidate.anchor_id or 0, ""))
+        _entry(request, one, position, items[one.item_id], named, did.get(one.candidate.anchor_id or 0, ""))
         for position, one in enumerate(chosen)
     ]
 
 
-def _entry(request: _Request, one: Ranked, position: int, items: Mapping[int, Item], did: str) -> ServedEntry:
-    anchor = items.get(one.candidate.anchor_id) if one.candidate.anchor_id else None
+def _entry(
+    request: _Request, one: Ranked, position: int, item: Item, named: Mapping[int, Item], did: str
+) -> ServedEntry:
+    anchor = named.get(one.candidate.anchor_id) if one.candidate.anchor_id else None
     if request.subject and one.source in ("cf", "content"):
         reason = reasons.similar_to(request.subject, one.source)
     elif anchor and one.source == Affinity.name:
@@ -245,7 +252,7 @@ def _entry(request: _Request, one: Ranked, position: int, items: Mapping[int, It
         reason = reasons.trending_in(one.candidate.region)
     else:
         reason = {"new": reasons.NEW, Fresh.name: reasons.FRESH}.get(one.source, reasons.POPULAR)
-    return ServedEntry(items[one.item_id], one.source, reason, anchor, one.score, position, one.scores)
+    return ServedEntry(item, one.source, reason, anchor, one.score, position, one.scores)
 
 
 def _served_by(entries: Sequence[ServedEntry]) -> str:

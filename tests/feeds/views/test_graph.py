@@ -15,16 +15,6 @@ from tests.web.pages import HTMX, assert_safe, text_of
 pytestmark = pytest.mark.django_db
 ACTS = ["follow", "unfollow", "mute", "unmute", "remove-follower", "block", "unblock"]
 ACTS += ["approve-request", "reject-request"]
-    "follow",
-    "unfollow",
-    "mute",
-    "unmute",
-    "remove-follower",
-    "block",
-    "unblock",
-    "approve-request",
-    "reject-request",
-]
 NEWS = {"timeline:reload", "tastes:changed"}
 
 
