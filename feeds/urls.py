@@ -1,5 +1,6 @@
 from django.urls import path
 
+from feeds.api.graph import BlocksView, FollowersView, FollowRequestsView, FollowsView, MutesView
 from feeds.api.lists import ListMembersView, ListsView, ListTimelineView, ListView
 from feeds.api.notifications import NotificationsView, PreferencesView, ReadView, SeenView
 from feeds.api.pages import AuthorPostsView, HashtagView, KeptView
@@ -36,6 +37,11 @@ urlpatterns = [
     ),
     path("api/v1/users/<name:external_id>/lists/<int:pk>/members", ListMembersView.as_view(), name="api-list-members"),
     path("api/v1/hashtags/<str:tag>", HashtagView.as_view(), name="api-hashtag"),
+    path("api/v1/users/<name:external_id>/follows", FollowsView.as_view(), name="api-follows"),
+    path("api/v1/users/<name:external_id>/followers", FollowersView.as_view(), name="api-followers"),
+    path("api/v1/users/<name:external_id>/follow-requests", FollowRequestsView.as_view(), name="api-follow-requests"),
+    path("api/v1/users/<name:external_id>/blocks", BlocksView.as_view(), name="api-blocks"),
+    path("api/v1/users/<name:external_id>/mutes", MutesView.as_view(), name="api-mutes"),
     path("tags/<str:tag>/", pages.hashtag, name="hashtag"),
     path("bookmarks/", pages.bookmarks, name="bookmarks"),
     path("lists/", lists.index, name="lists"),

@@ -18,16 +18,17 @@ from recsys.inputs import FieldError, InputError, text_fault
 
 CHUNK = 1000
 LIMITS = {"external_id": 128, "username": LONGEST, "display_name": 80, "bio": 280, "region": 64}
+FIELDS = (*LIMITS, "is_private")
 INSERT = """
-    INSERT INTO accounts_user (external_id, username, display_name, bio, region, password, first_name, last_name, email,
-                               is_superuser, is_staff, is_active, date_joined)
-    SELECT external_id, username, display_name, bio, region, password, '', '', '', false, false, true, now()
-    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
-        AS new (external_id, username, display_name, bio, region, password)
+    INSERT INTO accounts_user (external_id, username, display_name, bio, region, password, is_private, first_name,
+                               last_name, email, is_superuser, is_staff, is_active, date_joined)
+    SELECT external_id, username, display_name, bio, region, password, is_private, '', '', '', false, false, true, now()
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[])
+        AS new (external_id, username, display_name, bio, region, password, is_private)
     ON CONFLICT DO NOTHING
     RETURNING external_id
 """
-UPDATABLE = ("username", "display_name", "bio", "region")
+UPDATABLE = ("username", "display_name", "bio", "region", "is_private")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class UserInput:
     display_name: str | None = None
     bio: str | None = None
     region: str | None = None
+    is_private: bool | None = None
 
 
 class UpsertResult(NamedTuple):
@@ -53,9 +55,9 @@ def check_user(data: object) -> UserInput:
     """Check what a partner sent; raises InputError with every fault."""
     if not isinstance(data, Mapping):
         raise InputError([FieldError("", "A user must be a JSON object with external_id.")])
-    unknown = [str(name)[:40] for name in data if name not in LIMITS]
+    unknown = [str(name)[:40] for name in data if name not in FIELDS]
     errors = [
-        FieldError(name, f"There is no such field. The fields are: {', '.join(LIMITS)}.") for name in unknown[:20]
+        FieldError(name, f"There is no such field. The fields are: {', '.join(FIELDS)}.") for name in unknown[:20]
     ]
     for name, longest in LIMITS.items():
         required = name == "external_id"
@@ -63,13 +65,16 @@ def check_user(data: object) -> UserInput:
             continue
         if fault := text_fault(data.get(name, ""), longest=longest, required=required):
             errors.append(FieldError(name, fault))
+    if not isinstance(data.get("is_private"), bool | None):
+        errors.append(FieldError("is_private", "This must be true or false."))
     if errors:
         raise InputError(errors)
     return _checked(data)
 
 
 def _checked(data: Mapping[str, Any]) -> UserInput:
-    values = {name: data[name].strip() for name in LIMITS if data.get(name) is not None}
+    values: dict[str, Any] = {name: data[name].strip() for name in LIMITS if data.get(name) is not None}
+    values["is_private"] = data.get("is_private")
     errors = []
     if "username" in values:
         values["username"] = values["username"].lower()
@@ -147,13 +152,14 @@ def _create(rows: Sequence[UserInput]) -> set[str]:
     if not rows:
         return set()
     usernames = _choose_usernames(rows)
-    columns = [
+    columns: list[list[Any]] = [
         [row.external_id for row in rows],
         [usernames[row.external_id] for row in rows],
         [row.display_name or "" for row in rows],
         [row.bio or "" for row in rows],
         [row.region or "" for row in rows],
         [unusable_password() for _ in rows],
+        [bool(row.is_private) for row in rows],
     ]
     with connection.cursor() as cursor:
         cursor.execute(INSERT, columns)

@@ -37,6 +37,7 @@ def user_body(user: User) -> dict[str, Any]:
         "display_name": user.display_name,
         "bio": user.bio,
         "region": user.region,
+        "is_private": user.is_private,
         "created_at": user.date_joined,
     }
 

@@ -109,6 +109,7 @@ class UserSerializer(serializers.Serializer[Any]):
     display_name = serializers.CharField(max_length=80, required=False)
     bio = serializers.CharField(max_length=280, required=False)
     region = serializers.CharField(max_length=64, required=False, help_text="Such as GB or US-CA.")
+    is_private = serializers.BooleanField(required=False, help_text="Only approved followers see the posts.")
 
 
 class StoredUserSerializer(UserSerializer):
