@@ -16,7 +16,7 @@ from tests.web.pages import HTMX, assert_safe, queries_for, text_of
 
 pytestmark = pytest.mark.django_db
 
-HOME_QUERIES, PROFILE_QUERIES, TIMELINE_QUERIES = 26, 20, 7
+HOME_QUERIES, PROFILE_QUERIES, TIMELINE_QUERIES = 28, 20, 7
 
 
 @pytest.fixture
