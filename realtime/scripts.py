@@ -22,22 +22,31 @@ _NAME_AT = len(STREAM.key(name="")) + 1  # where, counting from 1 as Lua does, a
 STREAMS_PER_CALL = 100
 
 # Only a stream that exists gets the event: where there is none, nobody holds a position, and whoever asks for one
-# later reads the data afterwards. So readers who are not there cost neither memory nor writes.
+# later reads the data afterwards. So readers who are not there cost neither memory nor writes. The answer names the
+# streams that exist, by their places; who has readers of them is asked in a second step, because for most of the many
+# streams that a fan-out names the answer is none, and each further key costs as much as the stream.
 APPEND = """
-local n, shared = #KEYS / 2, #ARGV == 2
-local now, wake = redis.call('TIME')[1], {}
-for i = 1, n do
-    local last = redis.call('XREVRANGE', KEYS[i], '+', '-', 'COUNT', 1)[1]
+local shared, appended = #ARGV == 2, {}
+for i, key in ipairs(KEYS) do
+    local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
     if last then
         local epoch = string.match(last[1], '^%d+')
-        redis.call('XADD', KEYS[i], 'MAXLEN', ARGV[1], epoch .. '-*', 'e', ARGV[shared and 2 or i + 1])
-        for _, process in ipairs(redis.call('ZRANGE', KEYS[n + i], now, '+inf', 'BYSCORE')) do
-            wake[#wake + 1] = i - 1
-            wake[#wake + 1] = process
-        end
+        redis.call('XADD', key, 'MAXLEN', ARGV[1], epoch .. '-*', 'e', ARGV[shared and 2 or i + 1])
+        appended[#appended + 1] = i - 1
     end
 end
-return wake
+return appended
+"""
+# The socket servers that have readers of each stream: pairs of a stream's place and a process.
+READERS = """
+local now, readers = redis.call('TIME')[1], {}
+for i, key in ipairs(KEYS) do
+    for _, process in ipairs(redis.call('ZRANGE', key, now, '+inf', 'BYSCORE')) do
+        readers[#readers + 1] = i - 1
+        readers[#readers + 1] = process
+    end
+end
+return readers
 """
 
 # Reading is an interest in the stream: it creates a missing one, prolongs its life and, for a socket server, says
@@ -123,10 +132,15 @@ class StreamRead:
 
 def append_arguments(names: Sequence[str], events: Sequence[bytes]) -> list[Any]:
     """Arguments of EVAL: `events` are one for each name, or a single one for all of them."""
-    return [APPEND, 2 * len(names), *_keys(names), HISTORY, *events]
+    return [APPEND, len(names), *(STREAM.key(name=name) for name in names), HISTORY, *events]
 
 
-def append_answer(names: Sequence[str], answer: Sequence[Any]) -> Iterator[tuple[str, str]]:
+def readers_arguments(names: Sequence[str]) -> list[Any]:
+    """Arguments of EVAL that asks for the socket servers with readers of these streams."""
+    return [READERS, len(names), *(PRESENCE.key(name=name) for name in names)]
+
+
+def readers_answer(names: Sequence[str], answer: Sequence[Any]) -> Iterator[tuple[str, str]]:
     """Pairs (socket server process, stream) that are to be woken."""
     for index, process in zip(answer[::2], answer[1::2], strict=True):
         yield process.decode(), names[index]

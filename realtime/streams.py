@@ -24,13 +24,14 @@ from realtime.keys import PRESENT
 from realtime.scripts import (
     Position,
     StreamRead,
-    append_answer,
     append_arguments,
     chunks,
     present_answer,
     present_arguments,
     read_answer,
     read_arguments,
+    readers_answer,
+    readers_arguments,
 )
 from realtime.valkey import get_client
 
@@ -39,7 +40,7 @@ MEMBERS_PER_CALL = 1000  # of the set of streams with readers: answered in a fra
 WHOLE_UP_TO = 4  # members for each name asked for: up to there, reading all of them is the quicker way
 MAX_STREAMS = 500  # in one position
 MAX_EVENT = 32 * 1024  # bytes of JSON
-APPENDS = Counter("tributary_stream_appends", "Events appended to streams, once for each stream.")
+APPENDS = Counter("tributary_stream_appends", "Events appended to streams, once for each stream that exists.")
 _NAME = re.compile(r"[A-Za-z0-9_:.-]{1,100}\Z")
 
 
@@ -125,13 +126,27 @@ def _append(calls: Iterator[tuple[list[str], list[bytes]]]) -> None:
         for names, events in trip:
             pipeline.eval(*append_arguments(names, events))
         answers = pipeline.execute()
-        APPENDS.inc(sum(len(names) for names, _ in trip))
-        _wake([pair for (names, _), answer in zip(trip, answers, strict=True) for pair in append_answer(names, answer)])
+        APPENDS.inc(sum(map(len, answers)))
+        _wake(
+            list(
+                dict.fromkeys(
+                    names[place] for (names, _), answer in zip(trip, answers, strict=True) for place in answer
+                )
+            )
+        )
 
 
-def _wake(readers: list[tuple[str, str]]) -> None:
+def _wake(appended: list[str]) -> None:
+    """Wake the socket servers that have readers of streams: known after the events are there, so none is left out."""
+    if not appended:
+        return
+    pipeline: redis.client.Pipeline = get_client().pipeline(transaction=False)
+    parts = list(chunks(appended))
+    for part in parts:
+        pipeline.eval(*readers_arguments(part))
+    answers = pipeline.execute()
+    readers = [pair for part, answer in zip(parts, answers, strict=True) for pair in readers_answer(part, answer)]
     if readers:
-        pipeline: redis.client.Pipeline = get_client().pipeline(transaction=False)
         wake.publish(pipeline, readers)
         pipeline.execute()
 
