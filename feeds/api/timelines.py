@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from django.urls import reverse
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -51,8 +52,12 @@ class PageSerializer(serializers.Serializer[Any]):
     next_before = serializers.IntegerField(allow_null=True, help_text="Null: this is the last page.")
 
 
+class EntrySerializer(PostSerializer):
+    why = serializers.CharField(help_text="The address that says why the post is here.")
+
+
 class TimelineSerializer(PageSerializer):
-    posts = PostSerializer(many=True, help_text="Newest first; of view=top the best first, each with a `reason`.")
+    posts = EntrySerializer(many=True, help_text="Newest first; of view=top the best first, each with a `reason`.")
     position = serializers.CharField(help_text="Where live updates go on from without a gap; empty for view=top.")
     recommendation_id = serializers.UUIDField(
         required=False, help_text="Of view=top: names the ranking. Send it with the events that follow from it."
@@ -91,9 +96,9 @@ class TimelineView(PartnerView):
         """
         asked, reader = query(request, TimelineQuery), find_user(external_id)
         if asked["view"] == "top":
-            return Response(_top_body(reader, asked))
+            return Response(_explained(_top_body(reader, asked), external_id))
         page = home_timeline(reader=reader, before=asked["before"], limit=asked["limit"])
-        return Response(page_body(reader, page) | {"position": page.position})
+        return Response(_explained(page_body(reader, page) | {"position": page.position}, external_id))
 
 
 class PositionView(PartnerView):
@@ -134,6 +139,14 @@ class PositionView(PartnerView):
 def page_body(reader: User | None, page: TimelinePage) -> dict[str, Any]:
     """A page of posts as `reader` sees them."""
     return {"posts": post_bodies(reader, page.posts), "next_before": page.next_before}
+
+
+def _explained(body: dict[str, Any], external_id: str) -> dict[str, Any]:
+    """The page with the address that explains each of its posts."""
+    address = reverse("api-timeline-why", args=[external_id])
+    for post in body["posts"]:
+        post["why"] = f"{address}?post={post['id']}"
+    return body
 
 
 def _top_body(reader: User, asked: dict[str, Any]) -> dict[str, Any]:

@@ -51,6 +51,11 @@ def test_an_entry_is_explained(api, post):
     assert [one["bucket"] for one in answer["deliveries"]] == ["all"]
 
 
+def test_each_entry_of_the_timeline_leads_there(api, post):
+    (entry,) = api.get(f"/api/v1/users/{quote('x/timeline/ana')}/timeline").json()["posts"]
+    assert api.get(entry["why"]).json()["post"] == post.pk
+
+
 def test_blocked_is_told_from_missing_by_nothing(api, ana, post):
     do_block(blocker=post.author, blocked=ana)
     blocked, none = (api.get(address(f"?post={number}")).json() for number in (post.pk, 10**12))
