@@ -99,17 +99,22 @@ class Explanation:
         return self.reasons[0].code
 
 
+def _named(person: str) -> str:
+    """What people are called on pages, as `User.name`."""
+    return f"coalesce(nullif({person}.display_name, ''), {person}.username)"
+
+
 def _facts_sql(reader: int) -> str:
     """One row with what the rules say of the post `p`, part by part."""
     return f"""
         SELECT p.author_id, p.mode, p.visibility, p.repost_of_id, p.created_at,
-            author.username AS author, author.is_active, author.is_private,
+            {_named("author")} AS author, author.is_active, author.is_private,
             p.author_id = {reader:d} AS own, f.created_at AS followed_at,
             {follows(reader, "p.author_id")} AS follows, {mutes(reader, "p.author_id")} AS mutes,
             {apart(reader, "p.author_id")} AS apart, {hears(reader, "p.author_id")} AS hears,
             EXISTS (SELECT FROM feeds_block WHERE blocker_id = {reader:d} AND blocked_id = p.author_id) AS blocks,
-            {answers_heard(reader, "p")} AS answers_heard, answered.username AS answered,
-            original.visibility = 'public' AS original_public, original_author.username AS original_author,
+            {answers_heard(reader, "p")} AS answers_heard, {_named("answered")} AS answered,
+            original.visibility = 'public' AS original_public, {_named("original_author")} AS original_author,
             {mutes(reader, "original.author_id")} AS original_muted,
             {may_see_row(reader, "original")} AS original_seen,
             {may_see(reader, "p")} AS may_see, {home_rule(reader, "p")} AS shown,
@@ -150,7 +155,7 @@ def explain(*, reader: User, post: int, staff: bool = False) -> Explanation:
         return Explanation(reader.pk, post, Verdict.ABSENT, (Reason(code, sentence(code, staff, {})),))
     waiting = _waiting(reader.pk, post)
     codes = _reasons(facts, waiting)
-    told = {**facts, "reader": reader.username}
+    told = {**facts, "reader": reader.name}
     verdict = Verdict.SHOWN if facts["shown"] else Verdict.REPOSTED if facts["through"] else Verdict.ABSENT
     return Explanation(
         reader=reader.pk,

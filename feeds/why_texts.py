@@ -8,7 +8,7 @@ from typing import Any
 # Code → (to the reader, to staff).
 SENTENCES: Mapping[str, tuple[str, str]] = {
     "own": ("You wrote it.", "{reader} wrote it."),
-    "follows": ("You follow {author} since {since}.", "{reader} follows {author} since {since}."),
+    "follows": ("You have followed {author} since {since}.", "{reader} has followed {author} since {since}."),
     "repost": ("{author} reposted what {original_author} wrote.",) * 2,
     "reply_heard": ("It answers {answered}, whom you read too.", "It answers {answered}, whom {reader} reads too."),
     "push": (

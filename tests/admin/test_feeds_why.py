@@ -41,7 +41,7 @@ def test_an_entry(admin, post, drain_outbox):
     drain_outbox()
     html = why(admin, "zoe", post.pk)
     assert "It is in the timeline" in html
-    assert "zoe follows ana since" in html
+    assert "zoe has followed ana since" in html
     assert "hello &lt;i&gt;there" in html
     assert "Delivered to all followers at once" in html
 

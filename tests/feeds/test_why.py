@@ -121,7 +121,7 @@ class TestReasons:
         told = why(zoe, write(ana))
         assert (told.verdict, told.primary) == (Verdict.SHOWN, "follows")
         assert told.followed_at == Follow.objects.get(follower=zoe, followee=ana).created_at
-        assert told.reasons[0].text.startswith("zoe follows ana since ")
+        assert told.reasons[0].text.startswith("zoe has followed ana since ")
 
     def test_ones_own(self, people):
         told = why(people[0], write(people[0], visibility="private"), staff=False)

@@ -45,7 +45,7 @@ def test_an_entry_is_explained(api, post):
     answer = api.get(address(f"?post={post.pk}")).json()
     assert answer["verdict"] == "shown"
     assert [reason["code"] for reason in answer["reasons"]] == ["follows", "push"]
-    assert answer["reasons"][0]["text"].startswith("You follow ben since ")
+    assert answer["reasons"][0]["text"].startswith("You have followed ben since ")
     assert (answer["post"], answer["mode"], answer["place"], answer["related"]) == (post.pk, "push", "cold", None)
     assert answer["followed_at"]
     assert [one["bucket"] for one in answer["deliveries"]] == ["all"]

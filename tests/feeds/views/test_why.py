@@ -21,7 +21,7 @@ def zoe() -> User:
 
 @pytest.fixture
 def ana() -> User:
-    return User.objects.create(username="ana")
+    return User.objects.create(username="ana", display_name="Ana Sousa")
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def page(reader: User, post: int):
 def test_it_says_in_plain_words_why_a_post_is_there(zoe, post):
     html = page(zoe, post.pk).content.decode()
     assert "Why am I seeing this?" in html
-    assert "You follow ana since " in html
+    assert "You have followed Ana Sousa since " in html
     assert "hello &lt;b&gt;there" in html
 
 
 def test_and_why_one_is_not(post):
     html = page(User.objects.create(username="cem"), post.pk).content.decode()
     assert "Why is this not in my timeline?" in html
-    assert "You do not follow ana." in html
+    assert "You do not follow Ana Sousa." in html
 
 
 def test_a_post_that_a_repost_shows_leads_there(post):
