@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from feeds.demo_relations import write_relations
 from feeds.demo_responses import write_responses
 from feeds.demo_texts import Subject, compose
 from feeds.models import AuthorStats, Follow, Post
@@ -36,6 +37,7 @@ def load_community(community: Community) -> dict[str, int]:
     """Write follows and posts; return how many. Runs in the caller's transaction, with capture switched off."""
     _fit_policy(community)
     follows = _write_follows(community)
+    write_relations(community)
     posts = _write_posts(community)
     write_responses(community)
     return {"follows": follows, "posts": posts}

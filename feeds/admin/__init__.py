@@ -1,5 +1,5 @@
 """The admin pages of feeds, one module for each subject."""
 
-from feeds.admin import authors, notifications, policy, posts
+from feeds.admin import authors, graph, notifications, policy, posts
 
-__all__ = ["authors", "notifications", "policy", "posts"]
+__all__ = ["authors", "graph", "notifications", "policy", "posts"]

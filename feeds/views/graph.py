@@ -15,6 +15,7 @@ from feeds.people import standing
 from feeds.views.people import named_person
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, next_address, signed_in
+from recsys.events.limits import seconds_to_wait
 from recsys.inputs import InputError
 
 CHANGED = "timeline:reload, tastes:changed"
@@ -82,6 +83,10 @@ def _change(request: HttpRequest, user: User, username: str, write: Callable[[Us
     person = named_person(username)
     if person == user:
         raise PermissionDenied
+    if wait := seconds_to_wait(user.pk):
+        slower = render(request, "429.html", status=429)
+        slower["Retry-After"] = str(wait)
+        return slower
     before = standing(person=person, reader=user)
     try:
         write(person)

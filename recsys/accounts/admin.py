@@ -55,14 +55,14 @@ class UserAdmin(PlainDeletionMixin, BaseUserAdmin):
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     list_per_page = 50
-    list_display = ["username", "display_name", "external_id", "region", "email", "is_staff", "is_active"]
-    list_filter = ["is_active", "is_staff", "is_superuser"]
+    list_display = ["username", "display_name", "external_id", "region", "email", "is_private", "is_staff", "is_active"]
+    list_filter = ["is_active", "is_private", "is_staff", "is_superuser"]
     search_fields = ["username", "display_name", "external_id", "email"]
     ordering = ["username"]
     readonly_fields = ["last_login", "date_joined", "activity"]
     fieldsets = [
         (None, {"fields": ["username", "password", "external_id"]}),
-        ("Profile", {"fields": ["display_name", "bio", "region", "email", "activity"]}),
+        ("Profile", {"fields": ["display_name", "bio", "region", "email", "is_private", "activity"]}),
         ("Rights", {"fields": ["is_active", *POWERS]}),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]

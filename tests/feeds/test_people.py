@@ -17,6 +17,7 @@ from feeds.people import (
     request_count,
     requests_page,
     standing,
+    unwanted_people,
 )
 from recsys.accounts.models import User
 from tests.feeds.graph import let_follow, make_people
@@ -172,3 +173,13 @@ def test_a_block_written_while_a_follow_stays_still_hides(people):
     Follow.objects.create(follower=ben, followee=ana)
     assert names(followers_page(person=cy, reader=ana)) == []
     assert not standing(person=ana, reader=ben).open
+
+
+def test_nobody_is_proposed_whom_the_reader_muted_or_a_block_keeps_away(people):
+    ana, ben, cy, dee = people
+    do_mute(muter=ana, muted=ben)
+    do_block(blocker=ana, blocked=cy)
+    do_block(blocker=dee, blocked=ana)
+    assert unwanted_people(ana.pk) == {ben.pk, cy.pk, dee.pk}
+    assert unwanted_people(ben.pk) == frozenset(), "who is muted is not concerned"
+    assert unwanted_people(cy.pk) == {ana.pk}

@@ -202,3 +202,12 @@ class TestFollowersOfOnesOwn:
 def test_the_mute_of_others_is_not_to_be_seen(as_ana, as_ben, ana, ben):
     do_mute(muter=ana, muted=ben)
     assert "Muted" not in text_of(as_ben.get("/@ana/"))
+
+
+def test_nobody_presses_faster_than_a_person_can(as_ana, ben, monkeypatch):
+    monkeypatch.setattr("recsys.events.limits.EVENTS_A_MINUTE", 2)
+    assert [act(as_ana, "follow", ben).status_code for _ in range(3)] == [302, 302, 429]
+    refused = act(as_ana, "block", ben, htmx=True)
+    assert refused.status_code == 429
+    assert 0 < int(refused["Retry-After"]) <= 60
+    assert not Block.objects.exists()
