@@ -32,7 +32,7 @@ def post(zoe: User) -> Post:
 
 
 def why(client: Client, reader: str, post: int) -> str:
-    response = client.get(reverse("admin:feeds_why"), {"reader": reader, "post": post})
+    response = client.get(reverse("admin:feeds_why"), {"reader": reader, "post": str(post)})
     assert_clean(response)
     return response.content.decode()
 
