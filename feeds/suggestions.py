@@ -23,9 +23,9 @@ RECENT_POSTS = 1000
 _SUGGESTED = f"""
     WITH followed AS MATERIALIZED (SELECT id, followee_id AS person FROM feeds_follow WHERE follower_id = %(reader)s),
     friends AS MATERIALIZED (
-        SELECT f.person FROM followed f JOIN accounts_user u ON u.id = f.person AND u.is_active
+        SELECT f.person FROM (SELECT id, person FROM followed ORDER BY id DESC LIMIT %(friends)s) f
+        JOIN accounts_user u ON u.id = f.person AND u.is_active
         WHERE NOT EXISTS (SELECT FROM feeds_mute WHERE muter_id = %(reader)s AND muted_id = f.person)
-        ORDER BY f.id DESC LIMIT %(friends)s
     ), known AS (
         SELECT theirs.person, count(*) AS friends, min(friends.person) AS friend, false AS follows_back
         FROM friends CROSS JOIN LATERAL (
