@@ -110,7 +110,7 @@ def _reposters_sql(reader: int) -> str:
 
 
 def entries(reader: User | None, posts: Sequence[Post]) -> list[Entry]:
-    """An entry for each of the posts, which come as the selectors load them (see `selectors.RELATED`), in their order.
+    """An entry for each of the posts, which come as the selectors load them (see `loading`), in their order.
 
     Three queries at most, however many posts there are and whatever they hold.
     """

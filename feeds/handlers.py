@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from feeds import fanout, notify, rebuild
 from feeds.actions import do_withhold_posts
 from feeds.graph import do_approve_all
-from feeds.models import AuthorStats
+from feeds.models import AuthorStats, Post
 from feeds.notifications import unread_counts
 from feeds.subscriptions import author_stream, user_stream
 from feeds.words import do_index_posts
 from realtime import streams
 from recsys.outbox.handlers import Child, Row, handler
+
+TOLD_REPOSTS = 50  # of edited posts, whose readers are told too
 
 
 # Few messages wait at a time, so that posts gather meanwhile: a batch of them costs little more than one.
@@ -22,8 +24,9 @@ def fan_out_posts(rows: Sequence[Row]) -> list[Child]:
     by_type = {kind: [row for row in rows if row.type == kind] for kind in ("insert", "update", "delete")}
     do_index_posts(posts={int(row.key) for row in rows if row.type != "delete"})
     children = fanout.deliver_posts(sorted({int(row.key) for row in by_type["insert"]}))
-    for kind, event in (("update", "post.edited"), ("delete", "post.deleted")):
-        children += fanout.tell_of_posts(event, {_post_of(row) for row in by_type[kind]})
+    edited = {_post_of(row) for row in by_type["update"]}
+    children += fanout.tell_of_posts("post.edited", edited | _reposts_of(post for post, *_ in edited))
+    children += fanout.tell_of_posts("post.deleted", {_post_of(row) for row in by_type["delete"]})
     _notify_of_posts(rows)
     return children
 
@@ -33,6 +36,12 @@ def _notify_of_posts(rows: Sequence[Row]) -> None:
     notify.notify_of_posts({int(row.key) for row in rows if row.type != "delete"})
     reposted = ((row.payload["author_id"], row.payload["repost_of_id"]) for row in rows)
     notify.notify_of_reposts((actor, post) for actor, post in reposted if post)
+
+
+def _reposts_of(posts: Iterable[int]) -> set[tuple[int, int, str | None, str]]:
+    """The newest reposts of posts, whose readers see the same words; older ones show them after the next load."""
+    reposts = Post.objects.filter(repost_of__in=list(posts)).order_by("-pk")[:TOLD_REPOSTS]
+    return set(reposts.values_list("pk", "author_id", "mode", "visibility"))
 
 
 def _post_of(row: Row) -> tuple[int, int, str | None, str]:

@@ -23,7 +23,7 @@ class DeliveryInline(admin.TabularInline):
 
     model = Delivery
     fields = ["bucket", "readers", "first_at", "last_at"]
-    readonly_fields = fields
+    readonly_fields = ["bucket", "readers", "first_at", "last_at"]
     extra = 0
     can_delete = False
     ordering = ["first_at"]

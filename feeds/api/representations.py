@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rest_framework import serializers
@@ -82,22 +82,25 @@ def author_body(author: User) -> dict[str, Any]:
 
 def post_bodies(reader: User | None, posts: Sequence[Post]) -> list[dict[str, Any]]:
     """Posts as `reader` sees them; a number of queries that does not depend on how many there are."""
-    return [entry_body(entry) for entry in entries(reader, posts)]
+    shown = entries(reader, posts)
+    ids = {post.pk for entry in shown for post in (entry.post, entry.shown)}
+    names = dict(Item.objects.filter(pk__in=ids).values_list("pk", "external_id"))
+    return [_entry_body(entry, names) for entry in shown]
 
 
-def entry_body(entry: Entry) -> dict[str, Any]:
-    return _body(entry, entry.post) | {
-        "repost_of": _body(entry, entry.shown) if entry.is_repost else None,
+def _entry_body(entry: Entry, names: Mapping[int, str | None]) -> dict[str, Any]:
+    return _body(entry, entry.post, names) | {
+        "repost_of": _body(entry, entry.shown, names) if entry.is_repost else None,
         "reposters": [author_body(person) for person in entry.reposters],
         "more_reposters": entry.more_reposters,
     }
 
 
-def _body(entry: Entry, post: Post) -> dict[str, Any]:
+def _body(entry: Entry, post: Post, names: Mapping[int, str | None]) -> dict[str, Any]:
     shows = post.pk == entry.shown.pk
     return {
         "id": post.pk,
-        "external_id": post.item.external_id,
+        "external_id": names.get(post.pk),
         "author": author_body(post.author),
         "text": post.text,
         "visibility": post.visibility,

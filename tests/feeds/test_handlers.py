@@ -1,0 +1,49 @@
+"""Who is told of what became of a post that somebody reposted."""
+
+from __future__ import annotations
+
+import pytest
+
+from feeds.actions import do_create_post, do_delete_post, do_edit_post, do_repost
+from feeds.subscriptions import user_stream
+from realtime import streams
+from recsys.accounts.models import User
+from tests.feeds.graph import let_follow, make_people
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def people() -> list[User]:
+    """An author, who is reposted by the second, whom the third follows."""
+    people = make_people(3)
+    let_follow(people[2:], people[1:2])
+    return people
+
+
+def heard(reader: User, position: str) -> list[tuple[str, int | None]]:
+    recovery = streams.read([user_stream(reader.pk)], position)
+    assert not recovery.resync
+    return [(event["type"], event.get("post")) for event in recovery.events]
+
+
+def test_an_edit_reaches_those_who_see_the_words_in_a_repost(people, drain_outbox):
+    author, reposter, reader = people
+    post = do_create_post(author=author, text="One")
+    repost = do_repost(user=reposter, post=post)
+    drain_outbox()
+    position = streams.positions([user_stream(reader.pk)])
+    do_edit_post(post=post, by=author, text="Two")
+    drain_outbox()
+    assert heard(reader, position) == [("post.edited", repost.pk)]
+
+
+def test_a_deletion_takes_the_reposts_along(people, drain_outbox):
+    author, reposter, reader = people
+    post = do_create_post(author=author, text="One")
+    repost = do_repost(user=reposter, post=post)
+    drain_outbox()
+    position = streams.positions([user_stream(reader.pk)])
+    do_delete_post(post=post, by=author)
+    drain_outbox()
+    assert heard(reader, position) == [("post.deleted", repost.pk)]
