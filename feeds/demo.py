@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
+from feeds.demo_posts import write_posts
 from feeds.demo_relations import write_relations
 from feeds.demo_responses import write_responses
-from feeds.demo_texts import Subject, compose
 from feeds.models import AuthorStats, Follow, Post
 from feeds.policy import do_decide_modes, get_policy
-from feeds.words import title_of
 from recsys.accounts.models import User
-from recsys.catalog.models import Item
 from recsys.demo.community import Community, People
-from recsys.demo.drawing import GroupedDraw, draw_columns, one_group
+from recsys.demo.drawing import GroupedDraw, one_group
 from recsys.demo.logins import DEMO_LOGINS
 from recsys.demo.names import REGIONS
 from recsys.demo.tastes import Ints
 from recsys.demo.themes import THEMES
-from recsys.imports.copying import analyze, copy_rows, reserve_ids
+from recsys.imports.copying import analyze, copy_rows
 
 CHUNK = 5_000  # followers whose edges are drawn at a time
 DEGREE_SIGMA = 0.9  # of the lognormal of how many people one follows
 BY_TASTE, BY_REGION = 0.4, 0.15  # of the edges; the rest goes to whoever is famous
 LOGIN_FOLLOWS = 25  # whom those who can be logged in as follow at least, where there are that many
-POSTING_DAYS = 30
 CELEBRITY_SHARE = 0.1  # of the community must follow an author whose posts are pulled, in a database of its own
 
 
@@ -123,63 +118,8 @@ class _Graph:
 
 
 def _write_posts(community: Community) -> int:
-    """Posts in the order of their time, which is the order of their ids too: timelines go by id."""
-    plan = _PostPlan(community)
-    items: Iterator[tuple[Any, ...]] = (
-        (post, "post", title_of(text), text, "", [], [], "", "", "{}", True, at, author)
-        for post, author, text, at in plan.posts()
-    )
-    columns = (
-        "id", "kind", "title", "description", "category", "tags", "regions", "url", "image_url", "attributes",
-        "is_available", "published_at", "creator_id",
-    )  # fmt: skip
-    copy_rows(Item._meta.db_table, columns, items)
-    posts: Iterator[tuple[Any, ...]] = ((post, author, text, at) for post, author, text, at in plan.posts())
-    count = copy_rows(
-        Post._meta.db_table, ("item_id", "author_id", "text", "created_at"), posts,
-        label="Posts", total=len(plan), shown=community.progress,
-    )  # fmt: skip
+    ids = write_posts(community)
     analyze(Follow._meta.db_table, Post._meta.db_table, AuthorStats._meta.db_table)
-    for start in range(plan.first_id, plan.first_id + count, CHUNK):
-        do_decide_modes(posts=range(start, min(start + CHUNK, plan.first_id + count)))
-    return count
-
-
-class _PostPlan:
-    """Who posts when about what. Its posts are made anew each time one goes through them: no list of them is held."""
-
-    def __init__(self, community: Community) -> None:
-        people, count = community.people, community.size.posts
-        rng = community.rng(12)
-        self.community = community
-        self.first_id = reserve_ids(Item._meta.db_table, count)
-        talkative = (rng.lognormal(0, 1.0, len(people)) * np.sqrt(people.fame)).astype(np.float32)
-        talkative[: len(DEMO_LOGINS)] = np.quantile(talkative, 0.99)
-        self.authors = one_group(talkative).draw(rng, np.zeros(count, dtype=np.int64))
-        ago: NDArray[np.float64] = POSTING_DAYS * 86_400 * rng.beta(1.0, 2.0, count)
-        self.times = np.sort(community.now.timestamp() - ago)
-
-    def __len__(self) -> int:
-        return len(self.authors)
-
-    def posts(self) -> Iterator[tuple[int, int, str, datetime]]:
-        """(post, author, text, time), oldest first."""
-        people, catalogue, rng = self.community.people, self.community.catalogue, self.community.rng(13)
-        by_theme, by_popularity = (
-            GroupedDraw(catalogue.first, catalogue.popularity, len(THEMES)),
-            one_group(catalogue.popularity),
-        )
-        for start in range(0, len(self), CHUNK):
-            authors = self.authors[start : start + CHUNK]
-            theme = draw_columns(rng, people.tastes[authors], np.arange(len(authors)))
-            anything = by_popularity.draw(rng, np.zeros(len(authors), dtype=np.int64))
-            items = np.where(by_theme.filled[theme], by_theme.draw(rng, theme), anything)
-            for place, (author, item) in enumerate(zip(authors.tolist(), items.tolist(), strict=True), start):
-                subject = Subject(
-                    catalogue.titles[item],
-                    catalogue.kinds[item],
-                    int(catalogue.years[item]),
-                    THEMES[catalogue.first[item]],
-                )
-                at = datetime.fromtimestamp(float(self.times[place]), UTC)
-                yield self.first_id + place, int(people.ids[author]), compose(rng, subject), at
+    for start in range(ids.start, ids.stop, CHUNK):
+        do_decide_modes(posts=range(start, min(start + CHUNK, ids.stop)))
+    return len(ids)

@@ -20,11 +20,11 @@ _LIKES = """
     INSERT INTO feeds_like (user_id, post_id, created_at)
     SELECT f.follower_id, p.item_id, least(p.created_at + f.place * interval '7 minutes', %(now)s) FROM (
         SELECT item_id, author_id, created_at, row_number() OVER (PARTITION BY author_id ORDER BY item_id DESC) AS place
-        FROM feeds_post WHERE author_id = ANY(%(authors)s)
+        FROM feeds_post WHERE author_id = ANY(%(authors)s) AND repost_of_id IS NULL
     ) p CROSS JOIN LATERAL (
         SELECT follower_id, row_number() OVER (ORDER BY follower_id) AS place FROM feeds_follow
         WHERE followee_id = p.author_id ORDER BY follower_id OFFSET p.place LIMIT p.place * p.place
-    ) f WHERE p.place <= %(posts)s
+    ) f WHERE p.place <= %(posts)s ON CONFLICT DO NOTHING
 """
 
 

@@ -50,6 +50,15 @@ GREETINGS = (
     "Morning, all.", "Slow Sunday.", "Back after a week offline.", "New here, be kind.", "It has been raining for three days.", "Tea's ready.", "Can't sleep.", "Payday!",
 )  # fmt: skip
 
+ANSWERS = (
+    "Yes!", "So true.", "I disagree, politely.", "Say more.", "Thank you for this.", "That bad?", "You convinced me.", "My thoughts exactly.",
+    "Wait until the ending.", "I must have seen another cut.", "Finally somebody says it.", "Counterpoint: no.",
+)  # fmt: skip
+ADDITIONS = (
+    "Putting it on my list.", "My sister said the same.", "I will be thinking about this all day.", "Now I have to start over.", "Where did you find it?",
+    "I owe you a coffee.", "We should talk about it on Friday.", "The music alone!", "It took me three attempts.", "No spoilers, please.", "",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -79,6 +88,11 @@ def compose(rng: np.random.Generator, subject: Subject) -> str:
     if rng.random() < 0.07:
         parts.insert(0, _pick(rng, GREETINGS))
     return with_articles(" ".join(parts).format(**words))
+
+
+def answer(rng: np.random.Generator) -> str:
+    """A reply to whatever somebody wrote."""
+    return f"{_pick(rng, ANSWERS)} {_pick(rng, ADDITIONS)}".strip()
 
 
 def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:

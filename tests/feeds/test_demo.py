@@ -4,15 +4,20 @@ import re
 
 import numpy as np
 import pytest
+from django.db import connection
+from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from feeds.demo import plan_degrees
 from feeds.demo_texts import Subject, compose
-from feeds.models import AuthorStats, FanoutPolicy, Follow, Post
+from feeds.models import AuthorStats, FanoutPolicy, Follow, Hashtag, Like, Mention, Post, PostStats
 from feeds.notifications import notification_page
 from feeds.policy import get_policy
 from feeds.selectors import home_timeline
+from feeds.words import do_index_posts
 from recsys.accounts.models import User
+from recsys.catalog.models import Item
 from recsys.demo.community import DemoSize
 from recsys.demo.load import load_demo
 from recsys.demo.logins import DEMO_LOGINS
@@ -74,7 +79,32 @@ def test_posts_are_items_in_the_order_of_their_time_with_varied_texts(report):
     assert posts[-1].created_at <= NOW
     assert all(post.item.kind == "post" and post.item.creator_id == post.author_id for post in posts)
     assert all(post.item.description == post.text and post.item.title for post in posts)
-    assert len({post.text for post in posts}) > 0.9 * len(posts)
+    first = [post.text for post in posts if post.repost_of is None and post.reply_to is None]
+    assert len(set(first)) > 0.9 * len(first) > 0.6 * len(posts)
+
+
+def test_posts_are_answered_reposted_liked_tagged_and_about_something(report):
+    posts = Post.objects.all()
+    assert 40 < posts.filter(reply_to__isnull=False).count() < 110
+    assert 15 < posts.filter(repost_of__isnull=False).count() < 60
+    assert posts.filter(attached__isnull=False).count() > 100
+    assert posts.filter(visibility="followers").exists()
+    assert Mention.objects.exists()
+    assert Like.objects.count() > 200
+    assert Hashtag.objects.values("tag").distinct().count() > 5
+    stats = PostStats.objects.aggregate(
+        likes=Sum("like_count"), replies=Sum("reply_count"), reposts=Sum("repost_count")
+    )
+    assert stats["likes"] == Like.objects.count()
+    assert stats["replies"] == posts.filter(reply_to__isnull=False).count()
+    assert stats["reposts"] == posts.filter(repost_of__isnull=False).count()
+    assert not Item.objects.filter(is_withheld=False, post__visibility="followers").exists()
+
+
+def test_what_posts_mean_is_already_in_the_tables(report):
+    with CaptureQueriesContext(connection) as queries:
+        do_index_posts(posts=list(Post.objects.values_list("pk", flat=True)))
+    assert not [query["sql"] for query in queries if not query["sql"].startswith("SELECT")]
 
 
 def test_people_follow_those_who_like_the_same_more_than_chance_would(report):

@@ -22,10 +22,10 @@ def write(visitor, text):
 def follow(visitor, username):
     """Follow on the profile page, unless that is so already."""
     visitor.open(f"/@{username}/")
-    form = visitor.page.locator(".profile-head form")
+    form = visitor.page.locator(".profile-head form").first
     if "unfollow" not in form.get_attribute("action"):
         form.locator("button").click()
-        expect(visitor.page.locator(".profile-head form")).to_have_attribute("action", re.compile("unfollow"))
+        expect(visitor.page.locator(".profile-head form").first).to_have_attribute("action", re.compile("unfollow"))
 
 
 def is_live(visitor):
@@ -86,8 +86,8 @@ def test_unfollowing_and_following_take_effect_in_the_next_page(visit):
     expect(ana.page.locator(".post", has_text=text)).to_be_visible()
 
     ana.open("/@ben/")
-    ana.page.locator(".profile-head form button").click()
-    expect(ana.page.locator(".profile-head form")).not_to_have_attribute("action", re.compile("unfollow"))
+    ana.page.locator(".profile-head form button").first.click()
+    expect(ana.page.locator(".profile-head form").first).not_to_have_attribute("action", re.compile("unfollow"))
     ana.open("/")
     expect(ana.page.locator(".post", has_text=text)).to_have_count(0)
 
