@@ -103,12 +103,13 @@ GRAPH = f"""
 # For each author the newest posts from the index (author, newest) alone: a quiet author costs nothing, and a prolific
 # one no more than `depth` entries. Where an author has more, the answer is complete from the oldest of these on. Only
 # what is left then is looked at for its mode: asked for earlier, it makes the planner read all posts of an author.
-# What only the rules of reading know (blocks, say) stays in: a window may hold too much.
+# What only the rules of reading know (blocks, say) stays in: a window may hold too much. The fingerprint comes from the
+# same statement, so it is that of the graph which the posts are for: one from before may come back, by an unmute.
 IN_WINDOW = """p.mode IS DISTINCT FROM 'pull' AND (p.author_id = %(reader)s OR (p.visibility <> 'private' AND (
               p.reply_to_author_id IS NULL OR p.reply_to_author_id IN (p.author_id, %(reader)s)
               OR p.reply_to_author_id IN (SELECT followee_id FROM followed))))"""
 _HOME_POSTS = f"""
-    WITH followed AS MATERIALIZED (SELECT followee_id FROM feeds_follow WHERE follower_id = %(reader)s),
+    WITH followed AS MATERIALIZED (SELECT id, followee_id FROM feeds_follow WHERE follower_id = %(reader)s),
     recent AS MATERIALIZED (
         SELECT a.author_id, p.item_id FROM (
             SELECT followee_id AS author_id FROM followed
@@ -126,7 +127,7 @@ _HOME_POSTS = f"""
         SELECT r.item_id FROM recent r JOIN feeds_post p USING (item_id)
         WHERE r.item_id >= complete_from AND {IN_WINDOW}
         ORDER BY r.item_id DESC LIMIT %(most)s
-    ) FROM cut
+    ), graph.* FROM cut, (SELECT count(f.id), {fingerprint_sql("f.id", "%(reader)s")} FROM followed f) graph
 """  # noqa: S608 (of our own texts)
 _AUTHOR_POSTS = """
     SELECT a.author_id, p.complete_from, p.posts FROM unnest(%(authors)s::bigint[]) AS a (author_id)
@@ -309,8 +310,8 @@ def _contents(graph: Graph, keys: Sequence[WindowKey]) -> dict[WindowKey, Conten
         if own in keys:
             depth = _depth(graph.follow_count + 1)
             cursor.execute(_HOME_POSTS, {"reader": graph.reader, "depth": depth, "most": timelines.CAPACITY})
-            complete_from, posts = cursor.fetchone()
-            found[own] = Contents(graph.tag(own), posts, complete_from)
+            complete_from, posts, *fingerprint = cursor.fetchone()
+            found[own] = Contents(make_tag(*fingerprint), posts, complete_from)
         if authors:
             cursor.execute(_AUTHOR_POSTS, {"authors": authors, "depth": _depth(len(authors))})
             for author, complete_from, posts in cursor.fetchall():

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext, override_settings
 from feeds import selectors, timelines
 from feeds.actions import do_create_post, do_delete_post
 from feeds.graph import do_follow
-from feeds.models import AuthorOverride, Post
+from feeds.models import AuthorOverride, Mute, Post
 from feeds.selectors import author_page, home_timeline
 from feeds.subscriptions import timeline_streams
 from feeds.timelines import author_list, home, read_windows
@@ -256,3 +256,23 @@ def test_what_is_written_while_a_page_is_read_comes_after_its_position(community
     recovery = streams.read(timeline_streams(reader.pk), page.position)
     assert not recovery.resync
     assert [event["post"] for event in recovery.events] == written
+
+
+class TestTag:
+    def test_a_window_is_tagged_with_the_graph_that_its_posts_are_for(self, drain_outbox, monkeypatch, valkey):
+        """Muted just before the window is filled, and unmuted after: the graph is what it was, the window is not."""
+        reader, author = make_people(2)
+        let_follow([reader], [author])
+        post = do_create_post(author=author, text="hello")
+        drain_outbox()
+        original = timelines.open_windows
+
+        def mute_meanwhile(keys, **options):
+            Mute.objects.create(muter=reader, muted=author)
+            return original(keys, **options)
+
+        monkeypatch.setattr(timelines, "open_windows", mute_meanwhile)
+        home_timeline(reader=reader)
+        monkeypatch.undo()
+        Mute.objects.all().delete()
+        assert shown(reader) == [post.pk]
