@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from feeds.demo_posts import write_posts
+from feeds.demo_readers import write_readers
 from feeds.demo_relations import write_relations
 from feeds.demo_responses import write_responses
 from feeds.models import AuthorStats, Follow, Post
@@ -35,6 +36,7 @@ def load_community(community: Community) -> dict[str, int]:
     write_relations(community)
     posts = _write_posts(community)
     write_responses(community)
+    write_readers(community)
     return {"follows": follows, "posts": posts}
 
 

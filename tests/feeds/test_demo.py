@@ -11,8 +11,20 @@ from django.utils import timezone
 
 from feeds.demo import plan_degrees
 from feeds.demo_texts import Subject, compose
-from feeds.models import AuthorStats, FanoutPolicy, Follow, Hashtag, Like, Mention, Post, PostStats
+from feeds.models import (
+    AccountList,
+    AuthorStats,
+    FanoutPolicy,
+    Follow,
+    Hashtag,
+    Like,
+    Mention,
+    Post,
+    PostStats,
+    ReadingPosition,
+)
 from feeds.notifications import notification_page
+from feeds.pages import bookmarks_page, list_page
 from feeds.policy import get_policy
 from feeds.selectors import home_timeline
 from feeds.words import do_index_posts
@@ -168,3 +180,14 @@ def test_who_can_be_logged_in_as_is_told_of_likes_and_follows():
         assert any(group.count > 3 for group in groups)
         assert any(group.is_read for group in groups)
         assert login.username not in {actor.username for group in groups for actor in group.actors}
+
+
+def test_the_logins_have_a_list_bookmarks_and_something_new_since_their_last_visit(report):
+    for login in DEMO_LOGINS:
+        reader = User.objects.get(username=login.username)
+        found = AccountList.objects.get(owner=reader)
+        assert list_page(account_list=found).posts
+        assert bookmarks_page(reader=reader).posts
+        position = ReadingPosition.objects.get(reader=reader)
+        assert position.newest_seen == position.unread_after > 0
+        assert Post.objects.filter(pk=position.newest_seen, created_at__lt=position.visited_at).exists()
