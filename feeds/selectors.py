@@ -94,7 +94,8 @@ def make_tag(follow_count: int, fingerprint: int) -> str:
 GRAPH = f"""
     SELECT count(f.id), {fingerprint_sql("f.id", "%(reader)s")},
            coalesce(array_agg(s.author_id ORDER BY s.follower_count DESC, s.author_id)
-                    FILTER (WHERE s.has_pull_posts), '{{}}')
+                    FILTER (WHERE s.has_pull_posts AND f.author_id NOT IN (
+                        SELECT muted_id FROM feeds_mute WHERE muter_id = %(reader)s)), '{{}}')
     FROM (
         SELECT id, followee_id AS author_id FROM feeds_follow WHERE follower_id = %(reader)s
         UNION ALL SELECT NULL, %(reader)s

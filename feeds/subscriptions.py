@@ -16,6 +16,7 @@ _PULLED = """
     SELECT s.author_id FROM feeds_authorstats s
     WHERE s.has_pull_posts
       AND s.author_id IN (SELECT followee_id FROM feeds_follow WHERE follower_id = %(reader)s)
+      AND s.author_id NOT IN (SELECT muted_id FROM feeds_mute WHERE muter_id = %(reader)s)
     ORDER BY s.follower_count DESC, s.author_id LIMIT %(most)s
 """
 
@@ -31,7 +32,9 @@ def author_stream(author: int) -> str:
 
 
 def timeline_streams(reader: int) -> list[str]:
-    """The names of the streams of `reader`'s home timeline: their own, and those of the pulled authors they follow."""
+    """The names of the streams of `reader`'s home timeline: their own, and those of the pulled authors they follow
+    and have not muted.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_PULLED, {"reader": reader, "most": MAX_STREAMS - 1})
         return stream_names(reader, [author for (author,) in cursor.fetchall()])

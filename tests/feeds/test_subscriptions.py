@@ -6,11 +6,11 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from feeds.actions import do_create_post
-from feeds.graph import do_unfollow
+from feeds.graph import do_mute, do_unfollow, do_unmute
 from feeds.models import AuthorOverride
 from feeds.selectors import home_timeline
 from feeds.subscriptions import timeline_rule, timeline_streams
-from realtime import streams
+from realtime import streams, tokens
 from realtime.subscriptions import streams_for
 from tests.feeds.graph import let_follow, make_people
 
@@ -63,3 +63,14 @@ def test_a_celebrity_who_reads_listens_to_themselves_like_everybody(people, drai
     recovery = streams.read(timeline_streams(pulled.pk), page.position)
     assert not recovery.resync
     assert [event["post"] for event in recovery.events] == [post.pk]
+
+
+def test_muted_authors_are_not_listened_to(people):
+    """Else their posts would be announced to somebody whose timeline does not show them."""
+    reader, pulled, *_ = people
+    do_mute(muter=reader, muted=pulled)
+    assert timeline_streams(reader.pk) == [f"user:{reader.pk}"]
+    assert home_timeline(reader=reader).position
+    assert set(tokens.decode(home_timeline(reader=reader).position)) == {f"user:{reader.pk}"}
+    do_unmute(muter=reader, muted=pulled)
+    assert f"author:{pulled.pk}" in timeline_streams(reader.pk)
