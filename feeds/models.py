@@ -27,7 +27,7 @@ class DeliveryMode(models.TextChoices):
 
 
 def link_to_post(**options: Any) -> models.ForeignKey:
-    """A foreign key to a post that the database alone holds, with its ON DELETE (see the migration 0003).
+    """A foreign key to a post that the database alone holds, with its ON DELETE (see the migrations 0003 and 0004).
 
     Django's way, to look for such rows and then delete them, fails when one more is written between the two.
     """
@@ -69,7 +69,13 @@ class Post(models.Model):
     )
     repost_of = link_to_post(null=True, blank=True, related_name="reposts", db_index=False)
     attached = models.ForeignKey(
-        Item, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", help_text="What the post is about."
+        Item,
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,  # the database sets it to NULL, as with links to posts
+        db_constraint=False,
+        related_name="+",
+        help_text="What the post is about.",
     )
     image_url = models.URLField(max_length=1000, blank=True, default="", db_default="")
     image_alt = models.CharField(max_length=500, blank=True, default="", db_default="")

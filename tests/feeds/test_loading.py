@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 
 from feeds.actions import do_create_post
 from feeds.loading import load_posts
@@ -59,3 +60,14 @@ def test_nothing_costs_nothing(django_assert_num_queries):
 def test_it_takes_one_query_where_nothing_is_attached(posts, django_assert_num_queries):
     with django_assert_num_queries(1):
         load_posts([posts[1].pk])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_attached_item_may_go_whoever_deletes_it():
+    (author,) = make_people(1)
+    films = [Item.objects.create(kind="film", title=title) for title in ("Heat", "Ronin")]
+    posts = [do_create_post(author=author, text="look", attached=film) for film in films]
+    Item.objects.filter(pk=films[0].pk).delete()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM catalog_item WHERE id = %s", [films[1].pk])
+    assert [Post.objects.get(pk=post.pk).attached_id for post in posts] == [None, None]
