@@ -47,15 +47,22 @@ _FOLLOW_COUNTS = """
     SELECT r.reader, (SELECT count(*) FROM feeds_follow WHERE follower_id = r.reader)
     FROM unnest(%(readers)s::bigint[]) WITH ORDINALITY AS r (reader, place) ORDER BY r.place
 """
-# Newest first. A full answer goes no further back than its last post, whatever it is.
+# Newest first. A full answer goes no further back than its last post, whatever it is. All comes from one index, but for
+# the modes, which are looked up for authors who have pulled posts only.
 _POSTS = f"""
-    SELECT a.author, array_agg(p.item_id ORDER BY p.item_id DESC), array_agg(
-        CASE WHEN p.mode = 'pull' THEN {PULLED} WHEN p.visibility = 'private' THEN {PRIVATE}
-             WHEN p.reply_to_author_id IS NULL OR p.reply_to_author_id = a.author THEN {PLAIN}
-             ELSE p.reply_to_author_id END ORDER BY p.item_id DESC)
-    FROM unnest(%(authors)s::bigint[]) AS a (author) CROSS JOIN LATERAL (
-        SELECT item_id FROM feeds_post WHERE author_id = a.author ORDER BY item_id DESC LIMIT %(depth)s
-    ) newest JOIN feeds_post p USING (item_id) GROUP BY a.author
+    SELECT a.author, newest.posts, newest.answers
+    FROM unnest(%(authors)s::bigint[]) AS a (author) LEFT JOIN feeds_authorstats s ON s.author_id = a.author
+    CROSS JOIN LATERAL (
+        SELECT array_agg(p.item_id ORDER BY p.item_id DESC) AS posts, array_agg(
+            CASE WHEN s.has_pull_posts AND EXISTS (SELECT FROM feeds_post WHERE item_id = p.item_id AND mode = 'pull')
+                 THEN {PULLED} WHEN p.visibility = 'private' THEN {PRIVATE}
+                 WHEN p.reply_to_author_id IS NULL OR p.reply_to_author_id = a.author THEN {PLAIN}
+                 ELSE p.reply_to_author_id END ORDER BY p.item_id DESC) AS answers
+        FROM (
+            SELECT item_id, visibility, reply_to_author_id FROM feeds_post
+            WHERE author_id = a.author ORDER BY item_id DESC LIMIT %(depth)s
+        ) p
+    ) newest WHERE newest.posts IS NOT NULL
 """  # noqa: S608 (of our own texts)
 
 logger = structlog.get_logger(__name__)
