@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import F, Q
 from django.utils import timezone
 
 from feeds.models import Delivery, Post
@@ -22,6 +23,7 @@ from realtime import streams
 
 CHUNK = 1000  # followers
 RECENT = timedelta(days=1)
+FOR_ALL = Q(repost_of=None) & (Q(reply_to_author=None) | Q(reply_to_author=F("author")))  # not `is_selective`
 
 # As one array each: a hundred thousand ids cost 10 ms so, and half a second as rows and parameters of the ORM.
 _FOLLOWERS = """

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models.functions import Now
+from django.db.models import Q
 
-from feeds.models import Follow, Like, Notification
-from feeds.notify import notify_of_follows, notify_of_likes
+from feeds.models import Follow, FollowRequest, Like, Notification, Post
+from feeds.notify import (
+    notify_of_follows,
+    notify_of_likes,
+    notify_of_posts,
+    notify_of_reposts,
+    notify_of_requests,
+)
 from recsys.demo.community import Community
 from recsys.demo.logins import DEMO_LOGINS
 
 LIKED_POSTS = 4  # of each, the newest; the one before has more likes
 SEEN_AFTER = timedelta(days=2)
-FOLLOWS_TOLD = 30
+FOLLOWS_TOLD, POSTS_TOLD = 30, 200
 
 _LIKES = """
     INSERT INTO feeds_like (user_id, post_id, created_at)
@@ -29,12 +36,31 @@ _LIKES = """
 
 
 def write_responses(community: Community) -> None:
-    """Likes of the newest posts of the demo's logins, and what they are told of these and of who followed them."""
+    """Likes of the newest posts of the demo's logins, and what they are told: of these, of who follows them or asks
+    to, and of who answered, named or reposted them.
+    """
     people = [int(pk) for pk in community.people.ids[: len(DEMO_LOGINS)]]
     with connection.cursor() as cursor:
         cursor.execute(_LIKES, {"authors": people, "now": community.now, "posts": LIKED_POSTS})
     follows = Follow.objects.filter(followee__in=people).order_by("-created_at", "pk")
     notify_of_follows(follows.values_list("follower_id", "followee_id")[:FOLLOWS_TOLD])
+    notify_of_requests(FollowRequest.objects.filter(target__in=people).values_list("requester_id", "target_id"))
     notify_of_likes(Like.objects.filter(post__author__in=people).values_list("user_id", "post_id"))
-    seen = Notification.objects.filter(recipient__in=people, created_at__lt=community.now - SEEN_AFTER)
-    seen.update(seen_at=Now(), read_at=Now())
+    about = Post.objects.filter(Q(reply_to_author__in=people) | Q(mentions__user__in=people)).order_by("-pk")
+    notify_of_posts(about.values_list("pk", flat=True)[:POSTS_TOLD])
+    reposts = Post.objects.filter(repost_of__author__in=people).order_by("-pk")
+    notify_of_reposts(reposts.values_list("author_id", "repost_of_id")[:POSTS_TOLD])
+    _put_in_order(people, community.now - SEEN_AFTER)
+
+
+def _put_in_order(people: Sequence[int], seen_until: datetime) -> None:
+    """Let the notifications stand in the order of what they tell of, which is that of their ids, with the older ones
+    seen.
+    """
+    told = list(Notification.objects.filter(recipient__in=people).order_by("created_at", "pk"))
+    Notification.objects.filter(recipient__in=people).delete()
+    for one in told:
+        one.pk = None
+        if one.created_at < seen_until:
+            one.seen_at = one.read_at = one.created_at
+    Notification.objects.bulk_create(told)

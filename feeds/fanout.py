@@ -48,15 +48,12 @@ class _News:
     def bring_to_author_list(self, author: int, posts: Sequence[Post]) -> None:
         """Bring pulled posts to the author's list, and to whoever listens to it.
 
-        All listeners hear the same, so posts that are not for all of them, such as replies, are not announced there.
+        All listeners hear the same, so what some of them do not see (a reply to somebody else, a repost of what they
+        have already) is not announced there.
         """
         self.windows.append(([timelines.author_list(author)], [post.pk for post in posts]))
         self.changed_lists.append(author)
-        for_all = [
-            post
-            for post in posts
-            if post.visibility != Visibility.PRIVATE and post.reply_to_author_id in (None, author)
-        ]
+        for_all = [post for post in posts if post.visibility != Visibility.PRIVATE and not audience.is_selective(post)]
         self.events += [([author_stream(author)], _new(post)) for post in for_all]
         self.readers[Delivery.Bucket.AUTHOR] |= {post.pk: 1 for post in posts}
 
@@ -134,7 +131,7 @@ def announce_pulled_author(author: int) -> list[Child]:
     """
     position = streams.positions([author_stream(author)])
     pulled = Post.objects.filter(author=author, mode=DeliveryMode.PULL).exclude(visibility=Visibility.PRIVATE)
-    newest = pulled.filter(reply_to_author=None).order_by("-pk").values_list("pk", flat=True)[:ANNOUNCED]
+    newest = pulled.filter(audience.FOR_ALL).order_by("-pk").values_list("pk", flat=True)[:ANNOUNCED]
     _tell([author], [resubscribe(position)])
     return spread(author, "announce", {"posts": list(newest), "position": position})
 

@@ -19,6 +19,7 @@ from feeds.models import (
     Hashtag,
     Like,
     Mention,
+    Notification,
     Post,
     PostStats,
     ReadingPosition,
@@ -168,15 +169,18 @@ def test_the_smallest_communities_load():
     assert report.extra == {"follows": 0, "posts": 3}
 
 
-def test_who_can_be_logged_in_as_is_told_of_likes_and_follows():
+def test_who_can_be_logged_in_as_is_told_of_what_others_do():
     load_demo(SIZE, now=timezone.now())
+    told = set(Notification.objects.values_list("kind", flat=True))
+    assert told == {"follow", "request", "reply", "mention", "like", "repost"}
     captured = set(OutboxRow.objects.values_list("aggregatetype", flat=True))
     assert not captured & {"feeds.like", "feeds.notification", "feeds.follow"}  # nobody waits for history
     for login in DEMO_LOGINS:
         person = User.objects.get(username=login.username)
         groups = notification_page(recipient=person).groups
         # Who is private has let each follower in, and is not told of them.
-        assert {group.key.kind for group in groups} == ({"like"} if person.is_private else {"like", "follow"})
+        assert {group.key.kind for group in groups} >= ({"like"} if person.is_private else {"like", "follow"})
+        assert [group.at for group in groups] == sorted((group.at for group in groups), reverse=True)
         assert any(group.count > 3 for group in groups)
         assert any(group.is_read for group in groups)
         assert login.username not in {actor.username for group in groups for actor in group.actors}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from feeds import audience, fanout, timelines
-from feeds.actions import do_create_post, do_delete_post
+from feeds.actions import do_create_post, do_delete_post, do_repost
 from feeds.graph import do_follow, do_unfollow
 from feeds.models import AuthorOverride, Follow, Post
 from feeds.selectors import home_timeline
@@ -157,6 +157,38 @@ class TestPull:
         drain_outbox()
         assert heard(reader, positions[reader]) == [("post.new", post.pk)]
         assert ("post.new", post.pk) in heard(author, positions[author])
+
+    def test_announces_nothing_that_some_of_the_listeners_do_not_see(self, people, drain_outbox):
+        """A repost of what a reader has already, and a reply to somebody whom the reader does not follow."""
+        author, reader, *_ = people
+        followed, stranger = make_people(2, "other")
+        do_follow(follower=reader, followee=followed)
+        known = do_create_post(author=followed, text="known")
+        answered = do_create_post(author=stranger, text="by a stranger")
+        pull(author)
+        do_create_post(author=author, text="the first")
+        drain_outbox()
+        position = listen(reader)[reader]
+        do_repost(user=author, post=known)
+        do_create_post(author=author, text="a reply", reply_to=answered)
+        thread = do_create_post(author=author, text="to everybody")
+        own = do_create_post(author=author, text="and on", reply_to=thread)
+        drain_outbox()
+        assert [post for _, post in heard(reader, position)] == [thread.pk, own.pk]
+        assert shown(reader)[:2] == [own.pk, thread.pk]
+
+    def test_the_first_pulled_post_that_is_a_repost_is_not_announced(self, people, drain_outbox):
+        author, reader, *_ = people
+        (followed,) = make_people(1, "other")
+        do_follow(follower=reader, followee=followed)
+        known = do_create_post(author=followed, text="known")
+        drain_outbox()
+        pull(author)
+        own_stream = [user_stream(reader.pk)]
+        position = streams.positions(own_stream)
+        do_repost(user=author, post=known)
+        drain_outbox()
+        assert [event["type"] for event in streams.read(own_stream, position).events] == ["resubscribe"]
 
     def test_the_first_pulled_post_makes_followers_listen_without_a_gap(self, people, drain_outbox, monkeypatch):
         """Who is connected while an author crosses the threshold: told of the post, and where to listen from."""

@@ -97,7 +97,6 @@ function onState(name) {
 }
 
 document.addEventListener("htmx:after:swap", () => {
-  if (!timeline()) return;
   for (const id of [...waiting]) if (shown(id)) waiting.delete(id);
   showWaiting();
 });
