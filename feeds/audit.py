@@ -76,7 +76,7 @@ _WAITING = """
         WHERE aggregatetype = %(topic)s AND aggregateid = ANY(%(posts)s)
         UNION ALL
         SELECT post, parked_at IS NOT NULL FROM outbox CROSS JOIN jsonb_array_elements_text(payload -> 'posts') AS post
-        WHERE aggregatetype = %(chunks)s AND type = 'deliver' AND post = ANY(%(posts)s)
+        WHERE aggregatetype = %(chunks)s AND type IN ('deliver', 'tell') AND post = ANY(%(posts)s)
     ) waiting GROUP BY post
 """
 

@@ -108,18 +108,22 @@ def deliver_posts(ids: Sequence[int]) -> list[Child]:
 
 def tell_of_posts(kind: str, posts: Iterable[tuple[int, int, str | None, str]]) -> list[Child]:
     """Tell the readers of posts, given as (post, author, mode, visibility), that something became of them: `kind` is
-    the type of the event. Windows need nothing: what was deleted is dropped by reading.
+    the type of the event.
+
+    What is for fewer people now, or gone, is dropped by reading. What was for the author alone lacks in the windows of
+    the others, so these get it once more: nothing tells it from a post with other words.
     """
     children: list[Child] = []
     for post, author, mode, visibility in posts:
         event = {"type": kind, "post": post}
+        anew = [post] if kind == "post.edited" else []
         _tell([author], [event])
         if visibility == Visibility.PRIVATE:
             continue
         if mode == DeliveryMode.PULL:
             streams.append([(author_stream(author), event)])
         else:
-            children += spread(author, "tell", {"event": event})
+            children += spread(author, "tell", {"event": event, "posts": anew})
     return children
 
 
@@ -160,6 +164,7 @@ def run_chunk(kind: str, payload: dict[str, Any]) -> None:
     if kind == "deliver":
         _deliver_chunk(author, payload["posts"], readers, payload["bucket"])
     elif kind == "tell":
+        _add_posts(author, payload.get("posts", ()), readers)
         _tell(readers, [payload["event"]])
     elif kind == "announce":
         news = [{"type": "post.new", "post": post, "author": author} for post in reversed(payload["posts"])]
@@ -172,6 +177,15 @@ def _deliver_chunk(author: int, ids: Sequence[int], readers: Sequence[int], buck
     news = _News()
     news.bring_to_followers(posts, audience.of_author(author, readers), bucket)
     news.deliver()
+
+
+def _add_posts(author: int, ids: Sequence[int], readers: Sequence[int]) -> None:
+    """Bring posts to windows without a word, as they are now; deleted ones are not there."""
+    for post in Post.objects.filter(pk__in=ids).exclude(visibility=Visibility.PRIVATE):
+        followers = (
+            audience.of_post(post, readers) if audience.is_selective(post) else audience.of_author(author, readers)
+        )
+        timelines.add_posts([([timelines.home(reader) for reader in followers.windows], [post.pk])])
 
 
 def resubscribe(position: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from recsys.catalog.models import Item
 from recsys.inputs import InputError
 from tests.feeds.reference import Facts
 
-PEOPLE = 5
+PEOPLE = 4
 person = st.integers(0, PEOPLE - 1)
 nth = st.integers(0, 50)  # of what there is, counted round and round
 raw = st.booleans()  # whether the change is made behind the back of the actions
@@ -70,22 +70,22 @@ class PeopleSteps(RuleBasedStateMachine):
         reply = do_create_post(author=author, text="hello #all", visibility=visibility, reply_to=parent)
         assert reply.reply_to_author_id == (parent.repost_of or parent).author_id
 
-    @rule(author=person, parent=st.none() | nth, visibility=visibility, hours=hours, late=st.booleans())
-    def write_row(self, author, parent, visibility, hours, late):
+    @rule(author=person, parent=st.none() | nth, visibility=visibility, hours=hours, number=st.none() | nth)
+    def write_row(self, author, parent, visibility, hours, number):
         """A post that something else wrote, perhaps one that took its number long ago and commits only now."""
         author, parent = self.people[author], None if parent is None else self.pick(parent)
-        number = self.saved_numbers.pop(0) if late and self.saved_numbers else None
+        if number is not None and self.saved_numbers:
+            number = self.saved_numbers.pop(number % len(self.saved_numbers))
+        else:
+            number = None
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT nextval(pg_get_serial_sequence('catalog_item', 'id'))")
+                self.saved_numbers += cursor.fetchone()
         item = Item.objects.create(pk=number, kind="post", title="hello", creator=author)
         at = timezone.now() - timedelta(hours=hours)
         Post.objects.create(
             item=item, author=author, text="hello", visibility=visibility, reply_to=parent, created_at=at
         )
-
-    @rule()
-    def take_a_number(self):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT nextval(pg_get_serial_sequence('catalog_item', 'id'))")
-            self.saved_numbers.append(cursor.fetchone()[0])
 
     @rule(user=person, post=nth)
     def repost(self, user, post):
@@ -202,19 +202,17 @@ class PeopleSteps(RuleBasedStateMachine):
         else:
             do_unmute(muter=one, muted=other)
 
-    @rule(one=person, is_private=st.booleans(), is_raw=raw)
-    def change_privacy(self, one, is_private, is_raw):
+    @rule(one=person, is_private=st.booleans(), is_raw=raw, approve=nth)
+    def change_privacy(self, one, is_private, is_raw, approve):
+        """And one of those who wait may be let in before."""
         one = self.people[one]
+        waiting = list(FollowRequest.objects.filter(target=one).select_related("requester").order_by("pk"))
+        if waiting and approve % 2:
+            do_approve_request(target=one, requester=waiting[approve % len(waiting)].requester)
         if is_raw:
             User.objects.filter(pk=one.pk).update(is_private=is_private)
         else:
             do_change_privacy(user=one, is_private=is_private)
-
-    @rule(one=person, number=nth)
-    def approve(self, one, number):
-        one = self.people[one]
-        if waiting := list(FollowRequest.objects.filter(target=one).select_related("requester").order_by("pk")):
-            do_approve_request(target=one, requester=waiting[number % len(waiting)].requester)
 
     @rule(one=person, is_active=st.booleans())
     def suspend(self, one, is_active):
