@@ -299,3 +299,17 @@ class TestFollow:
         assert shown(reader) == []
         Follow.objects.create(follower=reader, followee=author)
         assert shown(reader) == [post.pk]
+
+
+@pytest.mark.parametrize("chunk", [1, 1000])
+def test_a_post_that_becomes_visible_gets_into_windows_that_lack_it(valkey, drain_outbox, monkeypatch, chunk):
+    """No action of ours does so; raw SQL may."""
+    monkeypatch.setattr(audience, "CHUNK", chunk)
+    first, second, author = make_people(3)
+    let_follow([first, second], [author])
+    post = do_create_post(author=author, text="for me alone", visibility="private")
+    drain_outbox()
+    assert [shown(first), shown(second)] == [[], []]  # their windows are warm now
+    Post.objects.filter(pk=post.pk).update(visibility="public")
+    drain_outbox()
+    assert [shown(first), shown(second)] == [[post.pk], [post.pk]]

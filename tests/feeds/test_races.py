@@ -6,17 +6,22 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 
 import pytest
 from django.db import connection
 
-from feeds import audience, fanout, selectors, timelines
-from feeds.actions import do_create_post, do_delete_post
-from feeds.graph import do_follow, do_unfollow
+from feeds import audience, author_lists, fanout, selectors, timelines
+from feeds.actions import do_create_post, do_delete_post, do_like_post, do_repost
+from feeds.graph import do_block, do_follow, do_mute, do_unblock, do_unfollow, do_unmute
 from feeds.models import AuthorOverride, Post
+from feeds.policy import do_save_override, do_save_policy
 from feeds.selectors import home_timeline, timeline_sql
 from feeds.timelines import home, read_windows
+from feeds.visibility import UnseenPost
 from recsys.accounts.models import User
+from recsys.inputs import InputError
 from recsys.outbox import store
 from recsys.outbox.handlers import execute
 from recsys.outbox.testing import drain
@@ -24,6 +29,7 @@ from tests.feeds.graph import all_pages, let_follow, make_people, shown
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WAIT = 30  # seconds
+RACES, RACES_EACH, TOWN_THREADS = 1000, 100, 6
 
 
 def truth(reader: User) -> list[int]:
@@ -221,3 +227,108 @@ def test_everybody_at_once(in_background, monkeypatch, valkey, seed):
         for _ in range(2):
             assert all_pages(reader, 4) == truth(reader)
         assert home(reader.pk) in read_windows([home(reader.pk)], before=None, limit=1)
+
+
+class Interleavings:
+    """Small races, over and over in the same small town: a fan-out runs against changes and readers.
+
+    Each begins behind one barrier, in an order that chance decides; when all are done, every page is what SQL says.
+    """
+
+    def __init__(self, seed: int, valkey) -> None:
+        self.rng, self.valkey = random.Random(seed), valkey
+        self.people = make_people(4, f"seed{seed}-")
+        let_follow(self.people, self.people)
+
+    def race(self, run: Callable) -> None:
+        rng, people = self.rng, self.people
+        author = rng.choice(people)
+        do_create_post(author=author, text="hello")
+        changes = [self.change(*rng.sample(people, 2)) for _ in range(rng.randint(1, 2))]
+        jobs: list[Callable] = [
+            work,
+            *changes,
+            *(partial(read_pages, rng.choice(people)) for _ in range(rng.randint(1, 2))),
+        ]
+        rng.shuffle(jobs)
+        barrier = threading.Barrier(len(jobs))
+        started = [run(partial(after, barrier, job)) for job in jobs]
+        for job in started:
+            job.result(WAIT)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE outbox SET leased_until = now()")
+        drain()
+        for reader in people:
+            assert shown(reader, limit=8) == truth(reader)[:8]
+
+    def change(self, one: User, other: User) -> Callable[[], object]:
+        posts = list(Post.objects.order_by("-pk")[:6])
+        post = self.rng.choice(posts)
+        changes: list[Callable[[], object]] = [
+            partial(quietly, do_follow, follower=one, followee=other),
+            partial(do_unfollow, follower=one, followee=other),
+            partial(do_block, blocker=one, blocked=other),
+            partial(do_unblock, blocker=one, blocked=other),
+            partial(do_mute, muter=one, muted=other),
+            partial(do_unmute, muter=one, muted=other),
+            partial(do_delete_post, post=post, by=post.author),
+            partial(do_delete_post, post=posts[0], by=posts[0].author),
+            partial(quietly, do_repost, user=one, post=post),
+            partial(quietly, do_create_post, author=one, text="a reply", reply_to=post),
+            partial(quietly, do_like_post, user=one, post=post),
+            partial(do_save_policy, threshold=self.rng.randint(0, 5), lower_bound=0),
+            partial(do_save_override, author=one, mode=self.rng.choice(["push", "pull"])),
+            partial(do_create_post, author=one, text="another"),
+            self.valkey.flushdb,
+            partial(timelines.drop_windows, [home(one.pk), timelines.author_list(other.pk)]),
+        ]
+        return self.rng.choice(changes)
+
+
+def quietly(do: Callable, **arguments) -> None:
+    """What is refused, or gone, by the time it happens is no matter of these tests."""
+    with suppress(InputError, UnseenPost):
+        do(**arguments)
+
+
+def after(barrier: threading.Barrier, job: Callable) -> None:
+    barrier.wait(WAIT)
+    job()
+
+
+def read_pages(reader: User) -> None:
+    ids = shown(reader, limit=5)
+    assert ids == sorted(set(ids), reverse=True)
+
+
+def work() -> None:
+    """The relay and a worker: what is due now, and the chunks that it leaves."""
+    for _ in range(2):
+        for row in store.lease(10):
+            for _, error in execute(row.topic, [row]):
+                raise error
+
+
+@pytest.fixture
+def in_town() -> Iterator[Callable]:
+    """Runs functions in threads that keep their connections, for there are thousands of them."""
+    everybody = threading.Barrier(TOWN_THREADS)
+
+    def leave() -> None:
+        everybody.wait(WAIT)
+        connection.close()
+
+    with ThreadPoolExecutor(TOWN_THREADS) as threads:
+        yield threads.submit
+        for thread in [threads.submit(leave) for _ in range(TOWN_THREADS)]:
+            thread.result(WAIT)
+
+
+@pytest.mark.parametrize("seed", range(RACES // RACES_EACH))
+def test_a_thousand_interleavings(in_town, monkeypatch, valkey, seed):
+    monkeypatch.setattr(audience, "CHUNK", 2)
+    monkeypatch.setattr(timelines, "CAPACITY", 12)
+    monkeypatch.setattr(author_lists, "KEPT", 3)
+    town = Interleavings(seed, valkey)
+    for _ in range(RACES_EACH):
+        town.race(in_town)
