@@ -1,9 +1,9 @@
 from django.urls import path
 
-from feeds.api.graph import BlocksView, FollowersView, FollowRequestsView, FollowsView, MutesView
+from feeds.api.graph import BlocksView, FollowersView, FollowRequestsView, FollowsView, MutesView, SuggestionsView
 from feeds.api.lists import ListMembersView, ListsView, ListTimelineView, ListView
 from feeds.api.notifications import NotificationsView, PreferencesView, ReadView, SeenView
-from feeds.api.pages import AuthorPostsView, HashtagView, KeptView
+from feeds.api.pages import AuthorPostsView, HashtagView, KeptView, RepliesView
 from feeds.api.posts import BookmarksView, LikesView, PostsView, PostView, RepostsView
 from feeds.api.timelines import PositionView, TimelineView
 from feeds.api.why import TimelineWhyView
@@ -26,6 +26,7 @@ urlpatterns = [
     path("api/v1/posts/<int:pk>/likes", LikesView.as_view(), name="api-likes"),
     path("api/v1/posts/<int:pk>/reposts", RepostsView.as_view(), name="api-reposts"),
     path("api/v1/posts/<int:pk>/bookmarks", BookmarksView.as_view(), name="api-bookmarks"),
+    path("api/v1/posts/<int:pk>/replies", RepliesView.as_view(), name="api-replies"),
     path("api/v1/users/<name:external_id>/timeline/why", TimelineWhyView.as_view(), name="api-timeline-why"),
     path("api/v1/users/<name:external_id>/timeline/position", PositionView.as_view(), name="api-position"),
     path("api/v1/users/<name:external_id>/posts", AuthorPostsView.as_view(), name="api-author-posts"),
@@ -42,6 +43,7 @@ urlpatterns = [
     path("api/v1/users/<name:external_id>/follow-requests", FollowRequestsView.as_view(), name="api-follow-requests"),
     path("api/v1/users/<name:external_id>/blocks", BlocksView.as_view(), name="api-blocks"),
     path("api/v1/users/<name:external_id>/mutes", MutesView.as_view(), name="api-mutes"),
+    path("api/v1/users/<name:external_id>/suggestions", SuggestionsView.as_view(), name="api-suggestions"),
     path("tags/<str:tag>/", pages.hashtag, name="hashtag"),
     path("bookmarks/", pages.bookmarks, name="bookmarks"),
     path("lists/", lists.index, name="lists"),

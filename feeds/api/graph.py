@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from feeds import graph
+from feeds.api.bodies import check_person, read_object
 from feeds.api.representations import AuthorSerializer, author_body
 from feeds.people import (
     LONGEST_PAGE,
@@ -23,6 +23,7 @@ from feeds.people import (
     relations,
     requests_page,
 )
+from feeds.suggestions import suggested_people
 from recsys.accounts.models import User
 from recsys.inputs import FieldError, InputError
 from recsys.partners.addressing import LONGEST, find_user
@@ -68,6 +69,19 @@ class RelationsSerializer(serializers.Serializer[Any]):
     next_before = serializers.IntegerField(allow_null=True, help_text="Null: this is the last page.")
 
 
+class SuggestionsQuery(StrictQuery):
+    limit = serializers.IntegerField(min_value=1, max_value=30, default=5, help_text="How many at most.")
+
+
+class SuggestionSerializer(serializers.Serializer[Any]):
+    user = AuthorSerializer(help_text="Whom the user might follow.")
+    reason = serializers.CharField(help_text="Why, in words.")
+
+
+class SuggestionsSerializer(serializers.Serializer[Any]):
+    suggestions = SuggestionSerializer(many=True, help_text="The best first.")
+
+
 EXAMPLE = {"user": "customer-4712"}
 
 
@@ -90,7 +104,7 @@ class FollowsView(PartnerView):
     def post(self, request: Request, external_id: str) -> Response:
         """A private account is asked instead: `requested` is true then. Twice is once."""
         query(request)
-        user, other = find_user(external_id), _named(_body(request, "user")["user"])
+        user, other = find_user(external_id), _other(request)
         graph.do_follow(follower=user, followee=other)
         return _relation(user, other)
 
@@ -147,12 +161,10 @@ class FollowRequestsView(PartnerView):
     def post(self, request: Request, external_id: str) -> Response:
         """On behalf of the user who was asked. Where nobody asked, nothing happens: `followed_by` says what is."""
         query(request)
-        user, body = find_user(external_id), _body(request, "user", "answer")
-        other, write = _named(body["user"]), ANSWERS.get(body["answer"])
-        if write is None:
-            raise InputError([FieldError("answer", f"This must be one of: {', '.join(ANSWERS)}.")])
-        write(target=user, requester=other)
-        return _relation(user, other)
+        user = find_user(external_id)
+        body = read_object(request, needs=("user", "answer"), user=check_person("user"), answer=_check_answer)
+        body["answer"](target=user, requester=body["user"])
+        return _relation(user, body["user"])
 
 
 class BlocksView(PartnerView):
@@ -174,7 +186,7 @@ class BlocksView(PartnerView):
     def post(self, request: Request, external_id: str) -> Response:
         """Ends follows and requests both ways, and hides each from the other. Twice is once."""
         query(request)
-        user, other = find_user(external_id), _named(_body(request, "user")["user"])
+        user, other = find_user(external_id), _other(request)
         graph.do_block(blocker=user, blocked=other)
         return _relation(user, other)
 
@@ -208,7 +220,7 @@ class MutesView(PartnerView):
     def post(self, request: Request, external_id: str) -> Response:
         """Keeps their posts from the user's timeline; a follow stays. Twice is once."""
         query(request)
-        user, other = find_user(external_id), _named(_body(request, "user")["user"])
+        user, other = find_user(external_id), _other(request)
         graph.do_mute(muter=user, muted=other)
         return _relation(user, other)
 
@@ -223,24 +235,32 @@ class MutesView(PartnerView):
         return Response(status=204)
 
 
-def _body(request: Request, *names: str) -> dict[str, str]:
-    """The texts of these names, of which the body holds each and nothing else; InputError says what is wrong."""
-    body = request.data
-    if not isinstance(body, Mapping):
-        raise InputError([FieldError("", f"The body must be one JSON object with {' and '.join(names)}.")])
-    faults = [FieldError(str(name)[:40], "There is no such field.") for name in body if name not in names][:20]
-    faults += [FieldError(name, "This must be text.") for name in names if not isinstance(body.get(name), str)]
-    if faults:
-        raise InputError(faults)
-    return dict(body)
+class SuggestionsView(PartnerView):
+    """Whom a user might follow."""
+
+    @documented(
+        "Suggest whom a user might follow", answer=SuggestionsSerializer, parameters=SuggestionsQuery, named=True,
+        problems=(404,), tag=TAG, operation="suggest_people",
+    )  # fmt: skip
+    def get(self, request: Request, external_id: str) -> Response:
+        """Nobody whom the user follows, asked, muted or blocked."""
+        asked, user = query(request, SuggestionsQuery), find_user(external_id)
+        people = suggested_people(reader=user, **asked)
+        body = [{"user": author_body(one.person), "reason": one.reason} for one in people]
+        return Response({"suggestions": body})
 
 
-def _named(name: str) -> User:
-    """The user whom a body names; InputError where there is none."""
-    try:
-        return find_user(name)
-    except NotFound as error:
-        raise InputError([FieldError("user", str(error.detail))]) from error
+def _other(request: Request) -> User:
+    """The user whom the body names."""
+    other: User = read_object(request, needs=("user",), user=check_person("user"))["user"]
+    return other
+
+
+def _check_answer(value: Any) -> Callable[..., object]:
+    """What to do for an answer to a request."""
+    if not isinstance(value, str) or value not in ANSWERS:
+        raise InputError([FieldError("answer", f"This must be one of: {', '.join(ANSWERS)}.")])
+    return ANSWERS[value]
 
 
 def _relation(user: User, other: User) -> Response:

@@ -9,7 +9,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from feeds.api.bodies import read_object
+from feeds.api.bodies import check_person, read_object
 from feeds.api.representations import AuthorSerializer, author_body
 from feeds.api.timelines import PageQuery, PageSerializer, page_body
 from feeds.lists import (
@@ -27,7 +27,6 @@ from feeds.lists import (
 from feeds.models import AccountList
 from feeds.pages import list_page
 from recsys.accounts.models import User
-from recsys.inputs import FieldError, InputError
 from recsys.partners.addressing import LONGEST, find_user
 from recsys.partners.serializers import StrictQuery
 from recsys.partners.views.base import PartnerView, documented, query
@@ -168,8 +167,8 @@ class ListMembersView(PartnerView):
     def post(self, request: Request, external_id: str, pk: int) -> Response:
         """Whether its owner follows them or not; 500 at most. Who is in it already stays."""
         query(request)
-        found, body = _list(external_id, pk), read_object(request, user=_check_user)
-        do_add_member(account_list=found, member=find_user(_required(body, "user")))
+        found, body = _list(external_id, pk), read_object(request, needs=("user",), user=check_person("user"))
+        do_add_member(account_list=found, member=body["user"])
         return Response(status=204)
 
     @documented(
@@ -196,19 +195,7 @@ def _list(name: str, pk: int) -> AccountList:
 
 
 def _name(request: Request) -> str:
-    return str(_required(read_object(request, name=check_name), "name"))
-
-
-def _check_user(value: Any) -> str:
-    if not isinstance(value, str):
-        raise InputError([FieldError("user", "This must be the name of a user.")])
-    return value
-
-
-def _required(body: dict[str, Any], name: str) -> Any:
-    if name not in body:
-        raise InputError([FieldError(name, "This is needed.")])
-    return body[name]
+    return str(read_object(request, needs=("name",), name=check_name)["name"])
 
 
 def _body(found: AccountList) -> dict[str, Any]:

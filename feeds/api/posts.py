@@ -28,7 +28,7 @@ from feeds.actions import (
     do_undo_repost,
     do_unlike_post,
 )
-from feeds.api.bodies import read_object
+from feeds.api.bodies import check_person, check_text, read_object
 from feeds.api.representations import PostSerializer, post_bodies
 from feeds.conversations import find_post
 from feeds.models import Post, Visibility
@@ -106,15 +106,13 @@ class PostsView(PartnerView):
         query(request)
         given = read_object(
             request,
+            needs=("author", "text"),
             author=check_person("author"),
             external_id=check_free_name,
-            visibility=_text("visibility"),
+            visibility=check_text("visibility"),
             reply_to=check_number,
             **_WORDS,
         )
-        missing = [name for name in ("author", "text") if name not in given]
-        if missing:
-            raise InputError(FieldError(name, "This is needed.") for name in missing)
         if answered := given.pop("reply_to", None):
             given["reply_to"] = _answered(given["author"], answered)
         return _answer(given["author"], do_create_post(**given))
@@ -151,8 +149,8 @@ class PostView(PartnerView):
     def patch(self, request: Request, pk: int) -> Response:
         """What is left out stays; whom the post is for always does. Only its author may."""
         query(request)
-        given = read_object(request, user=check_person("user"), **_WORDS)
-        author = _actor(given)
+        given = read_object(request, needs=("user",), user=check_person("user"), **_WORDS)
+        author = given["user"]
         post = find_post(reader=author, pk=pk)
         words = {name: given.get(name, getattr(post, name)) for name in WORDS}
         return _answer(author, _permitted(do_edit_post, post=post, by=author, **words))
@@ -188,7 +186,7 @@ def deed_view(word: str, do: Deed, undo: Deed, *, summary: str, undoing: str) ->
         def post(self, request: Request, pk: int) -> Response:
             """Done twice, it is done once. The answer is the post as the user sees it now."""
             query(request)
-            user = _actor(read_object(request, user=check_person("user")))
+            user = read_object(request, needs=("user",), user=check_person("user"))["user"]
             found = find_post(reader=user, pk=pk)
             done = do(user=user, post=found)
             return _answer(user, done if isinstance(done, Post) else found)
@@ -215,19 +213,6 @@ RepostsView = deed_view("repost", do_repost, do_undo_repost, summary="Repost a p
 BookmarksView = deed_view(
     "bookmark", do_bookmark, do_remove_bookmark, summary="Bookmark a post", undoing="Remove a bookmark"
 )
-
-
-def check_person(field: str) -> Callable[[Any], User]:
-    """A check of a member that names an active user."""
-
-    def check(name: Any) -> User:
-        pk = find_ids(User, [name]).get(name) if isinstance(name, str) else None
-        user = User.objects.filter(pk=pk, is_active=True).first() if pk else None
-        if user is None:
-            raise InputError([FieldError(field, "There is no such user. Send the user first, or check the spelling.")])
-        return user
-
-    return check
 
 
 def check_attached(name: Any) -> Item | None:
@@ -259,30 +244,12 @@ def check_number(value: Any) -> int | None:
     return value
 
 
-def _text(field: str) -> Callable[[Any], str]:
-    """A check that a member is text; the action checks the rest."""
-
-    def check(value: Any) -> str:
-        if not isinstance(value, str):
-            raise InputError([FieldError(field, f"This must be text, not {type(value).__name__}.")])
-        return value
-
-    return check
-
-
 _WORDS: dict[str, Callable[[Any], Any]] = {
-    "text": _text("text"),
+    "text": check_text("text"),
     "attached": check_attached,
-    "image_url": _text("image_url"),
-    "image_alt": _text("image_alt"),
+    "image_url": check_text("image_url"),
+    "image_alt": check_text("image_alt"),
 }
-
-
-def _actor(given: dict[str, Any]) -> User:
-    if "user" not in given:
-        raise InputError([FieldError("user", "This is needed: who does it.")])
-    user: User = given["user"]
-    return user
 
 
 def _answered(author: User, pk: int) -> Post:

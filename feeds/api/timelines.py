@@ -129,9 +129,7 @@ class PositionView(PartnerView):
     def post(self, request: Request, external_id: str) -> Response:
         """It may also go back."""
         query(request)
-        user, body = find_user(external_id), read_object(request, seen=_check_seen)
-        if "seen" not in body:
-            raise InputError([FieldError("seen", "Say up to which post the user has read.")])
+        user, body = find_user(external_id), read_object(request, needs=("seen",), seen=_check_seen)
         do_set_position(reader=user, **body)
         return Response(asdict(position_of(user)))
 

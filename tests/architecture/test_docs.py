@@ -9,6 +9,7 @@ from io import StringIO
 import pytest
 from django.apps import apps
 from django.core.management import call_command
+from drf_spectacular.generators import SchemaGenerator
 
 from tests.architecture.tree import ROOT, parse, sources
 
@@ -83,3 +84,12 @@ def test_migrations_are_in_step_with_the_models():
         call_command("makemigrations", check=True, dry_run=True, stdout=out)
     except SystemExit:
         pytest.fail(f"Run `manage.py makemigrations`:\n{out.getvalue()}")
+
+
+def test_every_address_of_the_partner_api_is_listed():
+    """By its last word: `likes` of /api/v1/posts/{id}/likes."""
+    paths = SchemaGenerator().get_schema(public=True)["paths"]
+    words = {[part for part in path.split("/") if "{" not in part][-1] for path in paths}
+    assert {"items", "similar", "why", "replies"} <= words
+    rows = "\n".join(line for line in (DOCS / "api.md").read_text().splitlines() if line.startswith("| `"))
+    assert not sorted(word for word in words if not re.search(rf"/{word}\b", rows))

@@ -136,13 +136,12 @@ def test_a_request_is_withdrawn_as_a_follow_is_ended(api: APIClient) -> None:
 @pytest.mark.parametrize(
     ("body", "field", "said"),
     [
-        ([], "", "must be one JSON object"),
-        ({}, "user", "must be text"),
+        ({}, "user", "is needed"),
         ({"user": 7}, "user", "must be text"),
         ({"user": "nobody"}, "user", "There is no user"),
         ({"user": "x" * 500}, "user", "There is no user"),
         ({"user": "ana"}, "user", "Nobody can"),
-        ({"user": "ben", "why": 1}, "why", "no such field"),
+        ({"user": "ben", "why": 1}, "why", "not known here"),
     ],
 )
 def test_what_a_body_cannot_be_is_said(api: APIClient, word: str, model: Any, body: Any, field: str, said: str) -> None:
@@ -154,7 +153,14 @@ def test_what_a_body_cannot_be_is_said(api: APIClient, word: str, model: Any, bo
     assert not model.objects.exists()
 
 
-@pytest.mark.parametrize("answer", ["yes", "", None, True])
+@pytest.mark.parametrize("body", [[], "ben", 7, [{"user": "ben"}]])
+@pytest.mark.parametrize(("word", "model"), WRITES)
+def test_a_body_is_one_object(api: APIClient, word: str, model: Any, body: Any) -> None:
+    assert_problem(post(api, "ana", word, body), 400, "JSON object")
+    assert not model.objects.exists()
+
+
+@pytest.mark.parametrize("answer", ["yes", "", None, True, ["approve"]])
 def test_an_answer_is_one_of_two(api: APIClient, people: dict[str, User], answer: Any) -> None:
     do_follow(follower=people["ana"], followee=people["cy"])
     response = post(api, "shop%2Fcy", "follow-requests", {"user": "ana", "answer": answer})
@@ -234,3 +240,15 @@ def test_privacy_is_true_or_false(api: APIClient) -> None:
     assert_problem(response, 422)
     assert response.json()["errors"][0]["field"] == "is_private"
     assert "true or false" in response.json()["errors"][0]["message"]
+
+
+def test_suggestions_say_why_and_leave_out_whom_the_user_knows(api: APIClient, people: dict[str, User]) -> None:
+    do_follow(follower=people["ana"], followee=people["ben"])
+    dan, eve = (User.objects.create_user(name) for name in ("dan", "eve"))
+    for person in (dan, eve):
+        do_follow(follower=people["ben"], followee=person)
+    do_mute(muter=people["ana"], muted=eve)
+    body = api.get(address("ana", "suggestions")).json()
+    assert [(one["user"]["username"], one["reason"]) for one in body["suggestions"]] == [("dan", "Followed by ben")]
+    assert_problem(api.get(address("ana", "suggestions?limit=0")), 400, "limit")
+    assert_problem(api.get(address("nobody", "suggestions")), 404)

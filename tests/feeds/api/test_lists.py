@@ -107,8 +107,8 @@ def test_members_need_a_name(full_api, address, body):
     assert assert_problem(send(full_api, f"{address}/members", **body), 422)["errors"][0]["field"] == "user"
 
 
-def test_nobody_is_not_found(full_api, address):
-    assert_problem(send(full_api, f"{address}/members", user="nobody"), 404, "nobody")
+def test_nobody_is_found_nowhere(full_api, address):
+    assert_problem(send(full_api, f"{address}/members", user="nobody"), 422, "nobody")
     assert_problem(full_api.get("/api/v1/users/nobody/lists"), 404, "nobody")
     assert_problem(full_api.get(f"{LISTS}/99999999999999999999999"), 404)
 

@@ -110,7 +110,7 @@ class TestWriting:
     def test_what_is_missing_is_named(self, api: APIClient) -> None:
         problem = assert_problem(api.post(POSTS, {}, format="json"), 422)
         assert [error["field"] for error in problem["errors"]] == ["author", "text"]
-        assert_problem(api.post(POSTS, [], format="json"), 422)
+        assert_problem(api.post(POSTS, [], format="json"), 400)
 
     def test_a_reply_to_what_the_author_may_not_see_is_refused(self, api: APIClient, ana: User, ben: User) -> None:
         parent = do_create_post(author=ben, text="?", visibility="private")
@@ -221,3 +221,23 @@ def test_a_reading_key_does_not_write(ana: User) -> None:
     assert_problem(api.patch(f"{POSTS}/{post.pk}", {"user": "ana", "text": "x"}, format="json"), 403)
     assert_problem(api.delete(f"{POSTS}/{post.pk}?user=ana"), 403)
     assert Post.objects.get().text == "Hello"
+
+
+class TestReplies:
+    def test_come_oldest_first_page_by_page(self, api: APIClient, ana: User, ben: User) -> None:
+        parent = do_create_post(author=ana, text="?")
+        answers = [do_create_post(author=ben, text=str(place), reply_to=parent).pk for place in range(3)]
+        first = api.get(f"{POSTS}/{parent.pk}/replies?limit=2").json()
+        assert [post["id"] for post in first["posts"]] == answers[:2]
+        last = api.get(f"{POSTS}/{parent.pk}/replies?limit=2&after={first['next_after']}").json()
+        assert ([post["id"] for post in last["posts"]], last["next_after"]) == (answers[2:], None)
+
+    def test_are_as_the_reader_may_see_them(self, api: APIClient, ana: User, ben: User) -> None:
+        parent = do_create_post(author=ana, text="?")
+        do_create_post(author=ben, text="for those who follow me", visibility="followers", reply_to=parent)
+        address = f"{POSTS}/{parent.pk}/replies"
+        assert api.get(address).json()["posts"] == api.get(f"{address}?reader=ana").json()["posts"] == []
+        assert len(api.get(f"{address}?reader=b%2Fben").json()["posts"]) == 1
+        hidden = do_create_post(author=ana, text="only me", visibility="private")
+        assert_problem(api.get(f"{POSTS}/{hidden.pk}/replies"), 404)
+        assert_problem(api.get(f"{address}?after=x"), 400, "after")
