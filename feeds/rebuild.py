@@ -25,7 +25,7 @@ from recsys.outbox.actions import do_add_rows
 from recsys.outbox.handlers import Child
 
 TOPIC = "feeds.rebuild"
-CHUNK = 5000  # readers: the more share the reading of authors, the better; a chunk takes seconds
+CHUNK = 2500  # readers: more share the reading of authors better, but must all be filled while they are open
 MOST_FOLLOWS = 1_000_000  # read at once: 100 MB
 WINDOWS_PER_TRIP = 100
 DEPTH = 30  # posts read of each author
