@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -95,8 +95,8 @@ class GroupKey:
         """The condition on `Notification`."""
         if self.day is None:
             return Q(kind=self.kind, post=self.post)
-        start = datetime.combine(self.day, time(), UTC)
-        return Q(kind=self.kind, created_at__gte=start, created_at__lt=start + timedelta(days=1))
+        day = (datetime.combine(self.day, time.min, UTC), datetime.combine(self.day, time.max, UTC))
+        return Q(kind=self.kind, created_at__range=day)
 
 
 @dataclass(frozen=True)

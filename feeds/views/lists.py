@@ -120,7 +120,8 @@ def of_person(request: HttpRequest, user: User, username: str) -> HttpResponse:
     faults: list[str] = []
     if request.method == "POST":
         try:
-            chosen = {int(one) for one in request.POST.getlist("list") if one.isascii() and one.isdigit()}
+            given = request.POST.getlist("list")
+            chosen = {int(one) for one in given if one.isascii() and one.isdigit() and len(one) < 19}
             do_set_memberships(owner=user, person=person, lists=chosen, new=request.POST.get("new", ""))
             return redirect(person)
         except InputError as error:

@@ -293,6 +293,12 @@ class TestKeys:
         with pytest.raises(InputError, match="such as like-17"):
             GroupKey.parse(text)
 
+    @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+    def test_the_first_and_the_last_of_all_days_are_days(self, ana, people, day):
+        follow(ana, people[0])
+        do_mark_read(recipient=ana, group=GroupKey.parse(f"follow-{day}"))
+        assert unread_count(ana) == 1
+
 
 class TestMarks:
     def test_seen_is_not_read(self, ana, people, post):

@@ -164,6 +164,12 @@ class TestOfPerson:
         assert as_ana.post("/@ben/lists/", {"list": [others.pk, "x", "²"], "new": "Third"}).url == "/@ben/"
         assert [bool(members_of(one)) for one in AccountList.objects.order_by("pk")] == [False, True, True]
 
+    @pytest.mark.parametrize("digits", [30, 5000])
+    def test_a_number_beyond_all_numbers_is_no_list(self, as_ana, ben, friends, digits):
+        given = {"list": [friends.pk, "9" * digits]}
+        assert as_ana.post("/@ben/lists/", given).url == "/@ben/"
+        assert members_of(friends) == [ben]
+
     def test_what_is_wrong_is_said_and_nothing_changed(self, as_ana, ben, friends):
         response = as_ana.post("/@ben/lists/", {"new": "Friends"})
         assert response.status_code == 422
