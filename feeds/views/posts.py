@@ -126,8 +126,11 @@ def edit_post(request: HttpRequest, user: User, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @signed_in
 def delete_post(request: HttpRequest, user: User, pk: int) -> HttpResponse:
-    """Ask, then delete; only the author and staff may."""
-    found = get_object_or_404(Post.objects.select_related("item", "author"), pk=pk)
+    """Ask, then delete; only the author and staff may. Who may not see the post is not told that there is one."""
+    if user.is_staff:
+        found = get_object_or_404(Post.objects.select_related("item", "author"), pk=pk)
+    else:
+        found = find_post(reader=user, pk=pk)
     if found.author_id != user.pk and not user.is_staff:
         raise PermissionDenied
     if request.method == "GET":

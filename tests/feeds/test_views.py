@@ -191,6 +191,12 @@ class TestDelete:
         assert as_ana.post(address).status_code == 403
         assert Post.objects.exists()
 
+    @pytest.mark.parametrize("method", ["get", "post"])
+    def test_that_there_is_one_is_not_told_who_may_not_see_it(self, as_ana, ben, method):
+        post = do_create_post(author=ben, text="Mine", visibility="private")
+        assert getattr(as_ana, method)(reverse("delete-post", args=[post.pk])).status_code == 404
+        assert Post.objects.exists()
+
     def test_staff_may(self, client, ben):
         client.force_login(User.objects.create_superuser("boss"))
         post = do_create_post(author=ben, text="Spam")
