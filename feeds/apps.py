@@ -10,8 +10,11 @@ class FeedsConfig(AppConfig):
     def ready(self) -> None:
         from feeds.people import unwanted_people
         from feeds.subscriptions import KIND, timeline_rule
+        from feeds.visibility import unseen_posts
         from realtime.subscriptions import register
+        from recsys.catalog import secrecy
         from recsys.recommend import creators
 
         register(KIND, timeline_rule)
         creators.register(unwanted_people)
+        secrecy.register(unseen_posts)

@@ -11,6 +11,8 @@ text serves raw queries and querysets.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db.models import BooleanField, QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import Http404
@@ -206,6 +208,12 @@ def where(posts: QuerySet[Post], condition: str) -> QuerySet[Post]:
 def visible_posts(reader: User | None) -> QuerySet[Post]:
     """The posts that somebody may look at, None being a visitor."""
     return where(Post.objects.all(), may_see(reader.pk if reader else VISITOR, "feeds_post"))
+
+
+def unseen_posts(reader: int | None, items: Collection[int]) -> frozenset[int]:
+    """Those of the items that are posts which this user, None being a visitor, may not look at; one query."""
+    hidden = f"NOT {may_see(reader or VISITOR, 'feeds_post')}"
+    return frozenset(where(Post.objects.filter(pk__in=items), hidden).values_list("pk", flat=True))
 
 
 def may_be_seen(reader: User | None, post: int) -> bool:

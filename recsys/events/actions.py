@@ -117,11 +117,16 @@ def _refuse_faulty(events: Mapping[int, EventInput], now: datetime) -> None:
         if event.user_id not in users:
             errors.append(FieldError(f"[{index}].user", f"There is no user {event.user_id}. Send the user first."))
         if event.item_id not in items:
-            errors.append(FieldError(f"[{index}].item", f"There is no item {event.item_id}. Send the item first."))
+            errors.append(FieldError(f"[{index}].item", no_item(event.item_id)))
         if event.occurred_at and (message := occurred_at_fault(event.occurred_at, now)):
             errors.append(FieldError(f"[{index}].occurred_at", message))
     if errors:
         raise InputError(errors)
+
+
+def no_item(pk: int) -> str:
+    """What is said of an item that is not there, or not for whoever names it."""
+    return f"There is no item {pk}. Send the item first."
 
 
 def _columns(events: Sequence[EventInput]) -> list[list[object]]:

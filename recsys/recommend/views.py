@@ -14,6 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, reader, signed_in
 from recsys.catalog.models import Item
+from recsys.catalog.secrecy import hidden_items
 from recsys.events.reactions import reactions
 from recsys.recommend import engine
 
@@ -58,6 +59,8 @@ def item(request: HttpRequest, pk: int) -> HttpResponse:
     # A post is an item too, with a page of its own. Its name is only text here: this app stands below the feeds.
     found = get_object_or_404(Item.objects.select_related("post"), pk=pk)
     if (post := getattr(found, "post", None)) is not None:
+        if hidden_items(user.pk if user else None, [found.pk]):
+            raise Http404("There is no such item.")
         return redirect(with_query(request, post.get_absolute_url()))
     if found.is_withheld:
         raise Http404("There is no such item.")

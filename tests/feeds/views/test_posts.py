@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from feeds.actions import do_create_post, do_delete_post, do_like_post, do_repost
+from feeds.graph import do_block, do_unblock
 from feeds.models import Bookmark, Like, Post
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
@@ -83,7 +84,7 @@ class TestPage:
         response = as_ana.get(f"/posts/{post.pk}/{path}")
         assert response.status_code == 404
         assert "Secret words" not in response.content.decode()
-        assert as_ana.get(f"/items/{post.pk}/", follow=True).status_code == 404
+        assert as_ana.get(f"/items/{post.pk}/").status_code == 404
 
     @pytest.mark.parametrize("pk", ["1", "99999999999999999999999"])
     def test_nothing_is_not_found(self, as_ana, pk):
@@ -286,6 +287,28 @@ class TestDeeds:
         assert as_ana.get(f"/posts/{post.pk}/{deed}/").status_code == 405
         client.logout()
         assert client.post(f"/posts/{post.pk}/{deed}/").url.startswith(reverse("account_login"))
+
+    @pytest.mark.parametrize("kind", ["like", "view", "hide"])
+    def test_nor_by_the_way_of_events(self, as_ana, ana, ben, kind):
+        hidden = do_create_post(author=ben, text="Mine", visibility="private")
+        of_blocker = do_create_post(author=ben, text="Hello")
+        event = {"event_id": "e1", "kind": kind}
+
+        def send(item: int):
+            return as_ana.post("/events/", event | {"item": item}, content_type="application/json")
+
+        gone = send(999_999)
+        said = gone.json()["errors"][0]["message"]
+        assert gone.status_code == 400
+        answer = send(hidden.pk)
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["message"] == said.replace("999999", str(hidden.pk))
+        do_block(blocker=ben, blocked=ana)
+        assert send(of_blocker.pk).status_code == 400
+        assert not Interaction.objects.exists()
+        assert not Like.objects.exists()
+        do_unblock(blocker=ben, blocked=ana)
+        assert send(of_blocker.pk).status_code == 200
 
     def test_what_is_for_followers_is_not_reposted(self, as_ana, ana, ben):
         let_follow([ana], [ben])

@@ -1,0 +1,37 @@
+"""Which items are hidden from somebody, on the word of rules from above."""
+
+from __future__ import annotations
+
+import pytest
+
+from recsys.catalog import secrecy
+from recsys.catalog.secrecy import hidden_items, register
+
+
+@pytest.fixture(autouse=True)
+def _no_rules(monkeypatch) -> None:
+    monkeypatch.setattr(secrecy, "_rules", [])
+
+
+def test_without_rules_nothing_is_hidden():
+    assert hidden_items(1, [7, 8]) == frozenset()
+
+
+def test_what_any_rule_hides_is_hidden_from_whom_it_says():
+    register(lambda user, items: frozenset(items) & {7})
+    register(lambda user, items: frozenset(items) & {8} if user is None else frozenset())
+    assert hidden_items(1, [7, 8, 9]) == {7}
+    assert hidden_items(None, [7, 8, 9]) == {7, 8}
+
+
+def test_a_rule_registered_twice_is_asked_once():
+    asked = []
+
+    def rule(user, items):
+        asked.append(user)
+        return frozenset()
+
+    register(rule)
+    register(rule)
+    hidden_items(5, [1])
+    assert asked == [5]
