@@ -289,6 +289,6 @@ def _shown(post: Post) -> int:
 
 
 def do_withhold_posts(*, authors: Sequence[int]) -> None:
-    """Keep `Item.is_withheld` of all their posts true to whether their accounts are private."""
+    """Keep `Item.is_withheld` of all their posts true to whether their accounts are private or suspended."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_WITHHOLD, [list(authors)])

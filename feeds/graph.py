@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
+from feeds.actions import do_withhold_posts
 from feeds.models import Block, Follow, FollowRequest, ListMember, Mute
 from recsys.accounts.models import User
 from recsys.inputs import FieldError, InputError
@@ -106,11 +107,16 @@ def do_approve_all(*, targets: Sequence[int]) -> int:
 
 
 def do_change_privacy(*, user: User, is_private: bool) -> bool:
-    """Ask `user` before anybody follows them, or no more, which lets in those who wait; whether it was a change."""
+    """Ask `user` before anybody follows them, or no more, which lets in those who wait; whether it was a change.
+
+    What a private account wrote is withheld from recommendations at once, whether or not workers run.
+    """
     with transaction.atomic():
         changed = User.objects.filter(pk=user.pk).exclude(is_private=is_private).update(is_private=is_private)
         if changed and not is_private:
             do_approve_all(targets=[user.pk])
+        if changed:
+            do_withhold_posts(authors=[user.pk])
     user.is_private = is_private
     return bool(changed)
 

@@ -108,8 +108,8 @@ def notifications_changed(rows: Sequence[Row]) -> None:
 
 @handler("accounts.user", effect="transaction")
 def account_changed(rows: Sequence[Row]) -> None:
-    """Recommend the posts of accounts that are private now no more, and of those that are not any more again. Whoever
-    still waits for one of these is let in, whichever way it was made public.
+    """Recommend the posts of accounts that are private or suspended now no more, and of those that are not any more
+    again. Whoever still waits for one of these is let in, whichever way it was made public.
     """
     accounts = [int(row.key) for row in rows]
     do_withhold_posts(authors=accounts)

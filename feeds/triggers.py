@@ -111,8 +111,11 @@ def take_items_along() -> pgtrigger.Trigger:
     )
 
 
-# A post that is for some only, or that means nothing by itself, is not for recommendations.
-WITHHELD = "p.visibility <> 'public' OR u.is_private OR p.repost_of_id IS NOT NULL OR p.reply_to_author_id IS NOT NULL"
+# A post that is for some only, by somebody suspended, or that means nothing by itself, is not for recommendations.
+WITHHELD = (
+    "p.visibility <> 'public' OR u.is_private OR NOT u.is_active"
+    " OR p.repost_of_id IS NOT NULL OR p.reply_to_author_id IS NOT NULL"
+)
 
 
 def withhold_items() -> list[pgtrigger.Trigger]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from feeds import graph
+from feeds.actions import do_create_post
 from feeds.graph import (
     FollowState,
     do_approve_all,
@@ -170,6 +171,16 @@ class TestPrivacy:
         assert not do_change_privacy(user=ben, is_private=True)
         assert do_follow(follower=cy, followee=ben) == FollowState.REQUESTED
         assert edges() == {(ana.pk, ben.pk)}
+
+    def test_what_a_private_account_wrote_is_withheld_at_once(self, people):
+        ana, ben, _ = people
+        post = do_create_post(author=ben, text="Hello").item
+        others = do_create_post(author=ana, text="Hello").item
+        for is_private in (True, False):
+            do_change_privacy(user=ben, is_private=is_private)
+            post.refresh_from_db()
+            others.refresh_from_db()
+            assert (post.is_withheld, others.is_withheld) == (is_private, False)
 
     def test_a_public_account_with_a_request_left_over_is_followed_at_once(self, people, private):
         do_follow(follower=people[0], followee=private)

@@ -47,3 +47,18 @@ def test_a_deletion_takes_the_reposts_along(people, drain_outbox):
     do_delete_post(post=post, by=author)
     drain_outbox()
     assert heard(reader, position) == [("post.deleted", repost.pk)]
+
+
+@pytest.mark.parametrize(("field", "hiding"), [("is_private", True), ("is_active", False)])
+def test_posts_are_withheld_while_their_account_is_private_or_suspended(people, drain_outbox, field, hiding):
+    before = do_create_post(author=people[0], text="Before").item
+    User.objects.filter(pk=people[0].pk).update(**{field: hiding})
+    drain_outbox()
+    meanwhile = do_create_post(author=people[0], text="Meanwhile").item
+    before.refresh_from_db()
+    meanwhile.refresh_from_db()
+    assert (before.is_withheld, meanwhile.is_withheld) == (True, True)
+    User.objects.filter(pk=people[0].pk).update(**{field: not hiding})
+    drain_outbox()
+    before.refresh_from_db()
+    assert before.is_withheld is False
