@@ -15,43 +15,49 @@ from feeds.people import standing
 from feeds.views.people import named_person
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, next_address, signed_in
-from recsys.events.limits import seconds_to_wait
+from recsys.events.limits import paced
 from recsys.inputs import InputError
 
 CHANGED = "timeline:reload, tastes:changed"
 
 
 @require_POST
+@paced()
 @signed_in
 def follow(request: HttpRequest, user: User, username: str) -> HttpResponse:
     return _change(request, user, username, lambda person: graph.do_follow(follower=user, followee=person))
 
 
 @require_POST
+@paced()
 @signed_in
 def unfollow(request: HttpRequest, user: User, username: str) -> HttpResponse:
     return _change(request, user, username, lambda person: graph.do_unfollow(follower=user, followee=person))
 
 
 @require_POST
+@paced()
 @signed_in
 def mute(request: HttpRequest, user: User, username: str) -> HttpResponse:
     return _change(request, user, username, lambda person: graph.do_mute(muter=user, muted=person))
 
 
 @require_POST
+@paced()
 @signed_in
 def unmute(request: HttpRequest, user: User, username: str) -> HttpResponse:
     return _change(request, user, username, lambda person: graph.do_unmute(muter=user, muted=person))
 
 
 @require_POST
+@paced()
 @signed_in
 def remove_follower(request: HttpRequest, user: User, username: str) -> HttpResponse:
     return _change(request, user, username, lambda person: graph.do_remove_follower(user=user, follower=person))
 
 
 @require_http_methods(["GET", "POST"])
+@paced()
 @signed_in
 def block(request: HttpRequest, user: User, username: str) -> HttpResponse:
     """Ask, then block."""
@@ -61,18 +67,21 @@ def block(request: HttpRequest, user: User, username: str) -> HttpResponse:
 
 
 @require_POST
+@paced()
 @signed_in
 def unblock(request: HttpRequest, user: User, username: str) -> HttpResponse:
     return _change(request, user, username, lambda person: graph.do_unblock(blocker=user, blocked=person))
 
 
 @require_POST
+@paced()
 @signed_in
 def approve(request: HttpRequest, user: User, username: str) -> HttpResponse:
     return _change(request, user, username, lambda person: graph.do_approve_request(target=user, requester=person))
 
 
 @require_POST
+@paced()
 @signed_in
 def reject(request: HttpRequest, user: User, username: str) -> HttpResponse:
     return _change(request, user, username, lambda person: graph.do_reject_request(target=user, requester=person))
@@ -83,10 +92,6 @@ def _change(request: HttpRequest, user: User, username: str, write: Callable[[Us
     person = named_person(username)
     if person == user:
         raise PermissionDenied
-    if wait := seconds_to_wait(user.pk):
-        slower = render(request, "429.html", status=429)
-        slower["Retry-After"] = str(wait)
-        return slower
     before = standing(person=person, reader=user)
     try:
         write(person)

@@ -28,11 +28,13 @@ from feeds.views.context import page_context
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, keyset, signed_in
 from recsys.accounts.selectors import active_user
+from recsys.events.limits import paced
 from recsys.inputs import InputError
 from recsys.recommend.views import picks
 
 
 @require_http_methods(["GET", "POST"])
+@paced()
 @signed_in
 def index(request: HttpRequest, user: User) -> HttpResponse:
     """The reader's lists, and a form for one more."""
@@ -60,6 +62,7 @@ def timeline(request: HttpRequest, user: User, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@paced()
 @signed_in
 def edit(request: HttpRequest, user: User, pk: int) -> HttpResponse:
     """Rename a list, and see and change who is in it."""
@@ -76,6 +79,7 @@ def edit(request: HttpRequest, user: User, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@paced()
 @signed_in
 def delete(request: HttpRequest, user: User, pk: int) -> HttpResponse:
     """Ask, then delete."""
@@ -88,6 +92,7 @@ def delete(request: HttpRequest, user: User, pk: int) -> HttpResponse:
 
 
 @require_POST
+@paced()
 @signed_in
 def add(request: HttpRequest, user: User, pk: int) -> HttpResponse:
     """Put the person whose name was typed into a list."""
@@ -104,6 +109,7 @@ def add(request: HttpRequest, user: User, pk: int) -> HttpResponse:
 
 
 @require_POST
+@paced()
 @signed_in
 def remove(request: HttpRequest, user: User, pk: int, username: str) -> HttpResponse:
     """Take a person out of a list."""
@@ -113,6 +119,7 @@ def remove(request: HttpRequest, user: User, pk: int, username: str) -> HttpResp
 
 
 @require_http_methods(["GET", "POST"])
+@paced()
 @signed_in
 def of_person(request: HttpRequest, user: User, username: str) -> HttpResponse:
     """In which of the reader's lists somebody is, to be changed all at once."""

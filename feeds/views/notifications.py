@@ -27,6 +27,7 @@ from feeds.notifications import (
 )
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, signed_in
+from recsys.events.limits import paced
 from recsys.inputs import InputError
 
 
@@ -51,6 +52,7 @@ def unseen(request: HttpRequest, user: User) -> HttpResponse:
 
 
 @require_POST
+@paced()
 @signed_in
 def mark_seen(request: HttpRequest, user: User) -> HttpResponse:
     do_mark_seen(recipient=user, up_to=_up_to(request))
@@ -58,6 +60,7 @@ def mark_seen(request: HttpRequest, user: User) -> HttpResponse:
 
 
 @require_POST
+@paced()
 @signed_in
 def mark_read(request: HttpRequest, user: User) -> HttpResponse:
     do_mark_read(recipient=user, up_to=_up_to(request))
@@ -65,6 +68,7 @@ def mark_read(request: HttpRequest, user: User) -> HttpResponse:
 
 
 @require_POST
+@paced()
 @signed_in
 def open_group(request: HttpRequest, user: User) -> HttpResponse:
     """Go to what a group is about, which is thereby read; to the list where it has gone meanwhile."""
@@ -84,6 +88,7 @@ def _up_to(request: HttpRequest) -> int:
 
 
 @require_http_methods(["GET", "POST"])
+@paced()
 @signed_in
 def preferences(request: HttpRequest, user: User) -> HttpResponse:
     """Which kinds of notification somebody wants."""

@@ -29,7 +29,7 @@ from feeds.forms import NewPostForm, PostForm
 from feeds.models import Post
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, keyset, next_address, reader, signed_in
-from recsys.events.limits import seconds_to_wait
+from recsys.events.limits import paced
 from recsys.inputs import InputError
 from recsys.recommend import engine
 from recsys.recommend.views import SIMILAR, picks, recommendation_of, trends, with_query
@@ -45,6 +45,7 @@ DEEDS: Mapping[str, Callable[..., object]] = {
 
 
 @require_http_methods(["GET", "POST"])
+@paced("post")
 @signed_in
 def compose(request: HttpRequest, user: User) -> HttpResponse:
     """Write a post or a reply: answered with it and an empty form, or the form with what is wrong."""
@@ -109,6 +110,7 @@ def entry(request: HttpRequest, user: User, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@paced("post")
 @signed_in
 def edit_post(request: HttpRequest, user: User, pk: int) -> HttpResponse:
     """Say it anew; only the author may."""
@@ -124,6 +126,7 @@ def edit_post(request: HttpRequest, user: User, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@paced()
 @signed_in
 def delete_post(request: HttpRequest, user: User, pk: int) -> HttpResponse:
     """Ask, then delete; only the author and staff may. Who may not see the post is not told that there is one."""
@@ -143,14 +146,11 @@ def delete_post(request: HttpRequest, user: User, pk: int) -> HttpResponse:
 
 
 @require_POST
+@paced()
 @signed_in
 def act(request: HttpRequest, user: User, pk: int, deed: str) -> HttpResponse:
     """Do one of DEEDS with what a post shows; answered with its buttons as they are now."""
     found = find_post(reader=user, pk=pk)
-    if wait := seconds_to_wait(user.pk):
-        response = render(request, "429.html", status=429)
-        response["Retry-After"] = str(wait)
-        return response
     options: dict[str, Any] = {}
     if deed == "like" and (recommendation := recommendation_of(request)):
         options["recommendation_id"] = recommendation

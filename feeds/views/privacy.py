@@ -14,6 +14,7 @@ from feeds.people import PeoplePage, blocked_page, muted_page, requests_page
 from feeds.views.context import people_context
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, keyset, signed_in
+from recsys.events.limits import paced
 
 
 @require_safe
@@ -26,6 +27,7 @@ def follow_requests(request: HttpRequest, user: User) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@paced()
 @signed_in
 def privacy(request: HttpRequest, user: User) -> HttpResponse:
     """Whether one's account is private."""

@@ -39,7 +39,7 @@ PAGE = ROOT / "docs" / "valkey.md"
 LIMITS = {
     "api:bucket:{client}": 2,
     "audit:timelines": 1000,
-    "events:rate:{user_id}:{minute}": 10,
+    "events:rate:{what}:{user_id}:{minute}": 10,
     "heartbeat:{process}": 20,
     "outbox:wake": 1,
     "realtime:presence:{name}": 20,
