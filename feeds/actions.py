@@ -211,11 +211,16 @@ def do_edit_post(
 
 
 def do_delete_post(*, post: Post, by: User) -> None:
-    """Delete a post and its item; PermissionDenied unless `by` wrote it or is staff."""
-    if by.pk != post.author_id and not by.is_staff:
-        raise PermissionDenied("Only the author and staff may delete a post.")
+    """Delete a post and its item; PermissionDenied unless `by` wrote it or `may_take_down` posts."""
+    if by.pk != post.author_id and not may_take_down(by):
+        raise PermissionDenied("Only the author, and staff with the right to, may delete a post.")
     with transaction.atomic():
         Item.objects.filter(pk=post.pk).delete()
+
+
+def may_take_down(user: User) -> bool:
+    """Staff with the right to delete posts in the admin may do so everywhere; other staff nowhere."""
+    return user.is_staff and user.has_perm("feeds.delete_post")
 
 
 def do_repost(*, user: User, post: Post) -> Post:

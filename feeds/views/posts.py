@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -21,6 +21,7 @@ from feeds.actions import (
     do_repost,
     do_undo_repost,
     do_unlike_post,
+    may_take_down,
 )
 from feeds.attachments import search_attachable
 from feeds.conversations import ancestors, find_post, replies
@@ -129,12 +130,11 @@ def edit_post(request: HttpRequest, user: User, pk: int) -> HttpResponse:
 @paced()
 @signed_in
 def delete_post(request: HttpRequest, user: User, pk: int) -> HttpResponse:
-    """Ask, then delete; only the author and staff may. Who may not see the post is not told that there is one."""
-    if user.is_staff:
-        found = get_object_or_404(Post.objects.select_related("item", "author"), pk=pk)
-    else:
-        found = find_post(reader=user, pk=pk)
-    if found.author_id != user.pk and not user.is_staff:
+    """Ask, then delete; only the author may, and staff with the right to. Others are told so of what they may see."""
+    posts = Post.objects.select_related("item", "author")
+    found = posts.filter(pk=pk).first() if may_take_down(user) else posts.filter(pk=pk, author=user).first()
+    if found is None:
+        find_post(reader=user, pk=pk)
         raise PermissionDenied
     if request.method == "GET":
         return render(request, "feeds/delete.html", {"post": found})

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 
 from recsys.catalog.actions import check_item, do_delete_item, do_set_availability
 from recsys.catalog.models import ContentVector, Item
+from recsys.catalog.secrecy import may_read_withheld
 from recsys.console import BaseAdmin, PlainDeletionMixin, add_input_errors
 from recsys.inputs import InputError
 
@@ -58,6 +59,10 @@ class ItemAdmin(PlainDeletionMixin, BaseAdmin):
         ("Serving", {"fields": ["is_available", "published_at", "vectors", "activity"]}),
         ("Details", {"fields": ["url", "image_url", "attributes", "creator", "created_at", "updated_at"]}),
     ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Item]:
+        items = super().get_queryset(request)
+        return items if may_read_withheld(request.user) else items.exclude(is_withheld=True)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Item | None = None) -> list[str]:
         """The words of a post are its author's."""

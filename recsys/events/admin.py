@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_safe
 
+from recsys.catalog.secrecy import may_read_withheld
 from recsys.events.models import Interaction, InteractionKind
 
 PAGE = 100
@@ -53,6 +54,7 @@ def interactions_view(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": "Interactions",
+        "reads_withheld": may_read_withheld(request.user),
         "form": form,
         "rows": rows[:PAGE],
         "older": _older(chosen, rows[PAGE - 1]) if len(rows) > PAGE else "",

@@ -12,6 +12,7 @@ from django.urls import URLPattern, path, reverse
 from kombu.exceptions import OperationalError
 
 from recsys.catalog.models import Item
+from recsys.catalog.secrecy import may_read_withheld
 from recsys.console import ReadOnlyAdmin, pretty_json
 from recsys.recommend.models import ModelVersion, Slate
 from recsys.recommend.tasks import train_models
@@ -98,14 +99,15 @@ class SlateAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         slate = self.get_object(request, object_id)
-        shown = _explanation(slate) if slate and self.has_view_permission(request, slate) else {}
+        shown = _explanation(slate, request.user) if slate and self.has_view_permission(request, slate) else {}
         return super().change_view(request, object_id, form_url, {**shown, **(extra_context or {})})
 
 
-def _explanation(slate: Slate) -> dict[str, Any]:
-    """The entries with their items, which may be gone by now, and the trace line by line."""
+def _explanation(slate: Slate, staff: Any) -> dict[str, Any]:
+    """The entries with their items, which may be gone by now or not for these staff, and the trace line by line."""
     ids = {entry.get(name) for entry in slate.entries for name in ("item", "anchor")} - {None}
-    items = Item.objects.only("title").in_bulk(ids)
+    readable = Item.objects.all() if may_read_withheld(staff) else Item.objects.exclude(is_withheld=True)
+    items = readable.only("title").in_bulk(ids)
     entries = [
         {
             **entry,

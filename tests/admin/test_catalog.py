@@ -86,6 +86,19 @@ def test_who_may_only_look_changes_nothing(clerk_client: Client, clerk: User):
     assert (item.title, item.is_available) == ("Heat", True)
 
 
+def test_the_words_of_posts_for_few_are_for_staff_who_may_read_posts(clerk_client: Client, clerk: User):
+    secret = Item.objects.create(title="For few", kind="post", is_withheld=True)
+    Item.objects.create(title="For all", kind="post")
+    allow(clerk, "catalog.view_item")
+    page = clerk_client.get(LIST).content.decode()
+    assert "For all" in page
+    assert "For few" not in page
+    assert "For few" not in clerk_client.get(f"{LIST}{secret.pk}/change/", follow=True).content.decode()
+    allow(clerk, "feeds.view_post")
+    assert "For few" in clerk_client.get(LIST).content.decode()
+    assert "For few" in clerk_client.get(f"{LIST}{secret.pk}/change/").content.decode()
+
+
 def test_deletion_takes_the_item(admin: Client):
     item = Item.objects.create(title="Heat")
     page = f"{LIST}{item.pk}/delete/"

@@ -91,3 +91,13 @@ def test_only_who_may_view_interactions_does(clerk_client: Client, clerk: User):
     allow(clerk, "events.view_interaction")
     assert clerk_client.get(PAGE).status_code == 200
     assert clerk_client.post(PAGE).status_code == 405
+
+
+def test_what_is_not_for_everybody_goes_without_its_words(clerk_client: Client, clerk: User, many: list[Item]):
+    Item.objects.filter(pk=many[0].pk).update(is_withheld=True)
+    allow(clerk, "events.view_interaction")
+    page = clerk_client.get(PAGE).content.decode()
+    assert f"Item {many[0].pk}" in page
+    assert ("Heat" in page, "Ran" in page) == (False, True)
+    allow(clerk, "feeds.view_post")
+    assert "Heat" in clerk_client.get(PAGE).content.decode()

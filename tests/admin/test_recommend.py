@@ -9,6 +9,7 @@ from django.conf import settings
 from django.test import Client
 
 from recsys.accounts.models import User
+from recsys.catalog.models import Item
 from recsys.recommend.models import ModelVersion
 from tests.admin.conftest import allow
 
@@ -74,3 +75,14 @@ def test_slates_are_found_by_user(admin: Client, rows):
     ):
         assert len(admin.get("/admin/recommend/slate/" + query).context["cl"].result_list) == 1, query
     assert not admin.get("/admin/recommend/slate/?q=nobody").context["cl"].result_list
+
+
+def test_a_slate_names_what_is_not_for_everybody_by_number(clerk_client: Client, clerk: User, rows):
+    slate = rows["recommend.slate"]
+    item = Item.objects.get(pk=slate.entries[0]["item"])
+    Item.objects.filter(pk=item.pk).update(is_withheld=True)
+    allow(clerk, "recommend.view_slate")
+    address = f"/admin/recommend/slate/{slate.pk}/change/"
+    assert item.title not in clerk_client.get(address).content.decode()
+    allow(clerk, "feeds.view_post")
+    assert item.title in clerk_client.get(address).content.decode()

@@ -69,8 +69,8 @@ class TestPosts:
         assert check_text(text) == text
 
     def test_the_author_and_staff_delete_a_post_with_its_item(self, people):
-        author, staff, _ = people
-        staff.is_staff = True
+        author, _, _ = people
+        staff = User.objects.create_superuser("boss")
         for by in (author, staff):
             post = do_create_post(author=author, text="hello")
             do_delete_post(post=post, by=by)
@@ -78,7 +78,9 @@ class TestPosts:
         assert not Post.objects.exists()
         assert not Item.objects.exists()
 
-    def test_nobody_else_deletes_it(self, people):
+    @pytest.mark.parametrize("is_staff", [False, True])
+    def test_nobody_else_deletes_it_nor_staff_without_the_right(self, people, is_staff):
+        people[1].is_staff = is_staff
         post = do_create_post(author=people[0], text="hello")
         with pytest.raises(PermissionDenied):
             do_delete_post(post=post, by=people[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -197,7 +198,18 @@ class TestDelete:
         assert getattr(as_ana, method)(reverse("delete-post", args=[post.pk])).status_code == 404
         assert Post.objects.exists()
 
-    def test_staff_may(self, client, ben):
+    def test_staff_may_with_the_right_to(self, client, ben):
+        clerk = User.objects.create_user("clerk", is_staff=True)
+        client.force_login(clerk)
+        post = do_create_post(author=ben, text="Spam")
+        assert "Delete this post" not in text_of(client.get(ben.get_absolute_url()))
+        assert client.post(reverse("delete-post", args=[post.pk])).status_code == 403
+        clerk.user_permissions.add(Permission.objects.get(codename="delete_post"))
+        assert "Delete this post" in text_of(client.get(ben.get_absolute_url()))
+        assert client.post(reverse("delete-post", args=[post.pk])).status_code == 302
+        assert not Post.objects.exists()
+
+    def test_superusers_may(self, client, ben):
         client.force_login(User.objects.create_superuser("boss"))
         post = do_create_post(author=ben, text="Spam")
         assert "Delete this post" in text_of(client.get(ben.get_absolute_url()))
