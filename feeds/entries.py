@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from django.db import connection
 from django.db.models import Q
 from django.utils.safestring import SafeString
 
@@ -17,6 +16,7 @@ from feeds.texts import named, names_in, render
 from feeds.visibility import VISITOR, hears, may_see
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
+from recsys.prepared import read_prepared
 
 SHOWN_REPOSTERS = 3
 COUNTED_REPOSTS = 200  # of each post, the newest: those further back are not looked at for people whom the reader hears
@@ -86,27 +86,23 @@ class _Reposts:
     more: int
 
 
-def _state_sql(reader: int) -> str:
-    return f"""
-        SELECT p.item_id, coalesce(s.like_count, 0), coalesce(s.repost_count, 0), coalesce(s.reply_count, 0),
-               EXISTS (SELECT FROM feeds_like WHERE user_id = {reader:d} AND post_id = p.item_id),
-               EXISTS (SELECT FROM feeds_post r WHERE r.author_id = {reader:d} AND r.repost_of_id = p.item_id),
-               EXISTS (SELECT FROM feeds_bookmark WHERE user_id = {reader:d} AND post_id = p.item_id),
-               EXISTS (SELECT FROM feeds_post parent
-                       WHERE parent.item_id = p.reply_to_id AND {may_see(reader, "parent")})
-        FROM feeds_post p LEFT JOIN feeds_poststats s ON s.post_id = p.item_id
-        WHERE p.item_id = ANY(%s)
-    """  # noqa: S608 (of our own texts)
-
-
-def _reposters_sql(reader: int) -> str:
-    return f"""
-        SELECT shown.post, count(*), (array_agg(r.author_id ORDER BY r.item_id DESC))[:{SHOWN_REPOSTERS}]
-        FROM unnest(%s::bigint[]) AS shown (post) CROSS JOIN LATERAL (
-            SELECT author_id, item_id FROM feeds_post WHERE repost_of_id = shown.post
-            ORDER BY item_id DESC LIMIT {COUNTED_REPOSTS}
-        ) r WHERE {hears(reader, "r.author_id")} GROUP BY 1
-    """  # noqa: S608 (of our own texts)
+_ME = "%(reader)s::bigint"
+_STATES = f"""
+    SELECT p.item_id, coalesce(s.like_count, 0), coalesce(s.repost_count, 0), coalesce(s.reply_count, 0),
+           EXISTS (SELECT FROM feeds_like WHERE user_id = {_ME} AND post_id = p.item_id),
+           EXISTS (SELECT FROM feeds_post r WHERE r.author_id = {_ME} AND r.repost_of_id = p.item_id),
+           EXISTS (SELECT FROM feeds_bookmark WHERE user_id = {_ME} AND post_id = p.item_id),
+           EXISTS (SELECT FROM feeds_post parent WHERE parent.item_id = p.reply_to_id AND {may_see(_ME, "parent")})
+    FROM feeds_post p LEFT JOIN feeds_poststats s ON s.post_id = p.item_id
+    WHERE p.item_id = ANY(%(posts)s::bigint[])
+"""  # noqa: S608 (of our own texts)
+_REPOSTERS = f"""
+    SELECT shown.post, count(*), (array_agg(r.author_id ORDER BY r.item_id DESC))[:{SHOWN_REPOSTERS}]
+    FROM unnest(%(posts)s::bigint[]) AS shown (post) CROSS JOIN LATERAL (
+        SELECT author_id, item_id FROM feeds_post WHERE repost_of_id = shown.post
+        ORDER BY item_id DESC LIMIT {COUNTED_REPOSTS}
+    ) r WHERE {hears(_ME, "r.author_id")} GROUP BY 1
+"""  # noqa: S608 (of our own texts)
 
 
 def entries(reader: User | None, posts: Sequence[Post]) -> list[Entry]:
@@ -129,9 +125,8 @@ def entries(reader: User | None, posts: Sequence[Post]) -> list[Entry]:
 
 
 def _states(reader: int, posts: set[int]) -> dict[int, _State]:
-    with connection.cursor() as cursor:
-        cursor.execute(_state_sql(reader), [sorted(posts)])
-        return {post: _State(*state) for post, *state in cursor.fetchall()}
+    rows = read_prepared(_STATES, {"reader": reader, "posts": sorted(posts)})
+    return {post: _State(*state) for post, *state in rows}
 
 
 def _reposts(reader: int, posts: Sequence[Post]) -> dict[int, _Reposts]:
@@ -139,9 +134,8 @@ def _reposts(reader: int, posts: Sequence[Post]) -> dict[int, _Reposts]:
     originals = {post.repost_of_id for post in posts if post.repost_of_id}
     if not originals:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_reposters_sql(reader), [sorted(originals)])
-        heard = {original: (count, people) for original, count, people in cursor.fetchall()}
+    rows = read_prepared(_REPOSTERS, {"reader": reader, "posts": sorted(originals)})
+    heard = {original: (count, people) for original, count, people in rows}
     found = {}
     for post in posts:
         if post.repost_of_id:

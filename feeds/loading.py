@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS
 
 from feeds.models import Post
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
+from recsys.prepared import read_prepared
 
 _POST, _USER = (list(model._meta.concrete_fields) for model in (Post, User))
 _POST_NAMES, _USER_NAMES = ([field.attname for field in fields] for fields in (_POST, _USER))
 _COLUMNS = ", ".join([*(f'p."{field.column}"' for field in _POST), *(f'u."{field.column}"' for field in _USER)])
 _LOAD = f"""
     SELECT {_COLUMNS} FROM feeds_post p JOIN accounts_user u ON u.id = p.author_id
-    WHERE p.item_id = ANY(%(posts)s || ARRAY(
-        SELECT repost_of_id FROM feeds_post WHERE item_id = ANY(%(posts)s) AND repost_of_id IS NOT NULL))
+    WHERE p.item_id = ANY(%(posts)s::bigint[] || ARRAY(
+        SELECT repost_of_id FROM feeds_post WHERE item_id = ANY(%(posts)s::bigint[]) AND repost_of_id IS NOT NULL))
 """  # noqa: S608 (the models' columns)
 
 
@@ -33,9 +34,7 @@ def load_posts(ids: Sequence[int]) -> list[Post]:
     """
     if not ids:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(_LOAD, {"posts": list(ids)})
-        posts = {post.pk: post for post in map(_post, cursor.fetchall())}
+    posts = {post.pk: post for post in map(_post, read_prepared(_LOAD, {"posts": list(ids)}))}
     _attach(posts.values())
     for post in posts.values():
         if post.repost_of_id in posts:

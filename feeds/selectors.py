@@ -30,6 +30,7 @@ from feeds.visibility import (
 )
 from realtime import streams
 from recsys.accounts.models import User
+from recsys.prepared import read_prepared
 
 PAGE = 20
 LONGEST_PAGE = 100
@@ -148,41 +149,33 @@ _AUTHOR_POSTS = """
 """
 
 
-def _page_sql(reader: int) -> str:
-    """`timeline_sql` for one page: the newest `count` posts `below` an id.
-
-    Left to itself, the planner goes through all posts for a reader of quiet people. `count` posts are by at most as
-    many authors, whose newest posts are the newest; so all authors are asked for one post, and only these for more.
-    """
-    me = Knowing(reader)
-    newest = f"""
-        SELECT p.item_id FROM feeds_post p
-        WHERE p.author_id = a.person AND p.item_id < %(below)s AND {of_heard(me, "p")} AND NOT {is_repeated(me, "p")}
-        ORDER BY p.item_id DESC LIMIT
-    """  # noqa: S608
-    return f"""
-        WITH {heard_once(me)}
-        SELECT page.item_id FROM (
-            SELECT a.person FROM heard a CROSS JOIN LATERAL ({newest} 1) p ORDER BY p.item_id DESC LIMIT %(count)s
-        ) a CROSS JOIN LATERAL ({newest} %(count)s) page ORDER BY page.item_id DESC LIMIT %(count)s
-    """  # noqa: S608
-
-
-def _shown_sql(reader: int) -> str:
-    """Those of the `candidates`, and of the reader's own posts from `lowest` on and `below` an id, that the timeline
-    shows: the newest `count`.
-    """
-    me = Knowing(reader)
-    return f"""
-        WITH {heard_once(me)}
-        SELECT p.item_id FROM feeds_post p
-        WHERE p.item_id IN (
-            SELECT unnest(%(candidates)s::bigint[])
-            UNION (SELECT item_id FROM feeds_post WHERE author_id = {reader:d} AND item_id >= %(lowest)s
-                   AND item_id < %(below)s ORDER BY item_id DESC LIMIT %(count)s)
-        ) AND {in_home(me, "p")} AND NOT {is_repeated(me, "p")}
-        ORDER BY p.item_id DESC LIMIT %(count)s
-    """  # noqa: S608
+_ME = Knowing("%(reader)s::bigint")
+_NEWEST = f"""
+    SELECT p.item_id FROM feeds_post p
+    WHERE p.author_id = a.person AND p.item_id < %(below)s AND {of_heard(_ME, "p")} AND NOT {is_repeated(_ME, "p")}
+    ORDER BY p.item_id DESC LIMIT
+"""  # noqa: S608 (of our own texts)
+# `timeline_sql` for one page: the newest `count` posts `below` an id. Left to itself, the planner goes through all
+# posts for a reader of quiet people. `count` posts are by at most as many authors, whose newest posts are the newest;
+# so all authors are asked for one post, and only these for more.
+_PAGE_POSTS = f"""
+    WITH {heard_once(_ME)}
+    SELECT page.item_id FROM (
+        SELECT a.person FROM heard a CROSS JOIN LATERAL ({_NEWEST} 1) p ORDER BY p.item_id DESC LIMIT %(count)s
+    ) a CROSS JOIN LATERAL ({_NEWEST} %(count)s) page ORDER BY page.item_id DESC LIMIT %(count)s
+"""  # noqa: S608 (of our own texts)
+# Those of the `candidates`, and of the reader's own posts from `lowest` on and `below` an id, that the timeline shows:
+# the newest `count`.
+_SHOWN_POSTS = f"""
+    WITH {heard_once(_ME)}
+    SELECT p.item_id FROM feeds_post p
+    WHERE p.item_id IN (
+        SELECT unnest(%(candidates)s::bigint[])
+        UNION (SELECT item_id FROM feeds_post WHERE author_id = %(reader)s AND item_id >= %(lowest)s
+               AND item_id < %(below)s ORDER BY item_id DESC LIMIT %(count)s)
+    ) AND {in_home(_ME, "p")} AND NOT {is_repeated(_ME, "p")}
+    ORDER BY p.item_id DESC LIMIT %(count)s
+"""  # noqa: S608 (of our own texts)
 
 
 def timeline_sql(*, reader: User) -> QuerySet[Post]:
@@ -222,7 +215,7 @@ def newest_entries(*, reader: User, count: int) -> list[int]:
 
 def entries_among(*, reader: User, ids: Sequence[int]) -> list[Post]:
     """Those of the posts that the reader's home timeline shows now, newest first. Two queries."""
-    shown = _ids(_shown_sql(reader.pk), candidates=list(ids), lowest=LARGEST_ID, below=LARGEST_ID, count=len(ids))
+    shown = _ids(_SHOWN_POSTS, reader, candidates=list(ids), lowest=LARGEST_ID, below=LARGEST_ID, count=len(ids))
     return load_posts(shown)
 
 
@@ -245,9 +238,8 @@ def _page(posts: list[Post], limit: int, position: str) -> TimelinePage:
 
 def graph_of(reader: User) -> Graph:
     """Whom the reader follows now; one query."""
-    with connection.cursor() as cursor:
-        cursor.execute(GRAPH, {"reader": reader.pk})
-        return make_graph(reader.pk, *cursor.fetchone())
+    (row,) = read_prepared(GRAPH, {"reader": reader.pk})
+    return make_graph(reader.pk, *row)
 
 
 def make_graph(reader: int, follow_count: int, hashed: int, pulled: list[int]) -> Graph:
@@ -256,13 +248,11 @@ def make_graph(reader: int, follow_count: int, hashed: int, pulled: list[int]) -
 
 
 def _from_sql(reader: User, before: int | None, count: int) -> list[int]:
-    return _ids(_page_sql(reader.pk), below=before or LARGEST_ID, count=count)
+    return _ids(_PAGE_POSTS, reader, below=before or LARGEST_ID, count=count)
 
 
-def _ids(sql: str, **parameters: Any) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return [post for (post,) in cursor.fetchall()]
+def _ids(sql: str, reader: User, **parameters: Any) -> list[int]:
+    return [post for (post,) in read_prepared(sql, {"reader": reader.pk, **parameters})]
 
 
 def _from_windows(reader: User, graph: Graph, before: int | None, count: int) -> list[int]:
@@ -279,8 +269,8 @@ def posts_of(reader: User, windows: Sequence[Window], before: int | None, count:
     full = len(candidates) == wanted
     # One's own newest posts are on their way through the fan-out, but their writer must never miss them.
     lowest = candidates[-1] if full else floor
-    sql = _shown_sql(reader.pk)
-    posts = _ids(sql, candidates=candidates, lowest=lowest, below=before or LARGEST_ID, count=count)
+    below = before or LARGEST_ID
+    posts = _ids(_SHOWN_POSTS, reader, candidates=candidates, lowest=lowest, below=below, count=count)
     if len(posts) == count:
         return posts
     # Below the last candidate the windows were not read; with fewer candidates they were, down to the floor.
