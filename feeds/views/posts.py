@@ -106,8 +106,12 @@ def post(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @signed_in
 def entry(request: HttpRequest, user: User, pk: int) -> HttpResponse:
-    """One entry anew, for a page on which it has changed (htmx)."""
-    return render(request, "partials/post.html", {"entry": entries(user, [find_post(reader=user, pk=pk)])[0]})
+    """One entry anew, for a page on which it has changed (htmx); `?focus=` for the page that is about it."""
+    shown = entries(user, [find_post(reader=user, pk=pk)])[0]
+    context: dict[str, Any] = {"entry": shown}
+    if "focus" in request.GET:  # there, what it answers stands above, unless that is gone
+        context |= {"focus": True, "hide_parent": bool(shown.answers and shown.answers.person), "leave_to": "/"}
+    return render(request, "partials/post.html", context)
 
 
 @require_http_methods(["GET", "POST"])

@@ -64,6 +64,9 @@ def test_the_life_of_a_post(visit, device):
     ana.open(f"/tags/{mark}/")
     expect(ana.page.locator(f"#post-{post}")).to_be_visible()
     is_live(ana)
+    beside = ana.context.new_page()  # the post's own page follows it too
+    beside.goto(f"{ana.site.url}/posts/{post}/")
+    expect(beside.locator("#connection")).to_have_attribute("data-state", "open")
     ben.open(f"/posts/{post}/")
     expect(ben.page.locator("#posts .post", has_text=f"Seen {mark}")).to_be_visible()
     ben.page.locator(f"#post-{post} .menu > summary").click()
@@ -73,6 +76,7 @@ def test_the_life_of_a_post(visit, device):
     ben.page.get_by_role("button", name="Save").click()
     expect(ben.page.locator(f"#post-{post} .post-text")).to_have_text(f"Edited #{mark}")
     expect(ana.page.locator(f"#post-{post} .post-text")).to_have_text(f"Edited #{mark}")
+    expect(beside.locator(f"#post-{post}.focus .post-text")).to_have_text(f"Edited #{mark}")
 
     ben.page.locator(f"#post-{post} .menu > summary").click()
     ben.page.locator(f"#post-{post} button.danger").click()

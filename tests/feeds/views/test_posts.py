@@ -144,6 +144,19 @@ class TestEntry:
         assert "<html" not in response.content.decode()
         assert 'hx-trigger="post:edited"' in response.content.decode()
 
+    def test_the_post_of_a_page_comes_anew_as_that_page_shows_it(self, as_ana, ana, ben):
+        parent = do_create_post(author=ben, text="?")
+        post = do_create_post(author=ana, text="Hello", reply_to=parent)
+        page = as_ana.get(f"/posts/{post.pk}/").content.decode()
+        assert f'hx-get="/posts/{post.pk}/entry/?focus=1" hx-trigger="post:edited"' in page
+        response = as_ana.get(f"/posts/{post.pk}/entry/?focus=1", headers=HTMX)
+        for words in ('class="card post focus"', 'class="post-text large"', 'name="next" value="/"'):
+            assert words in page
+            assert words in response.content.decode()
+        assert "Replying" not in text_of(response)
+        do_delete_post(post=parent, by=ben)
+        assert "Replying to a post that is gone" in text_of(as_ana.get(f"/posts/{post.pk}/entry/?focus=1"))
+
     def test_a_repost_says_who(self, as_ana, ana, ben):
         post = do_create_post(author=ben, text="Hello")
         repost = do_repost(user=ana, post=post)
