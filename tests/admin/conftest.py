@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from feeds.models import AuthorOverride, AuthorStats, Notification, Post
+from feeds.models import AuthorOverride, AuthorStats, Block, Follow, FollowRequest, Mute, Notification, Post
 from feeds.policy import get_policy
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
@@ -56,6 +56,7 @@ def allow(user: User, *permissions: str) -> None:
 def rows(boss: User) -> dict[str, Any]:
     """A row of everything that the admin shows, by model label."""
     ana = User.objects.create(username="ana", region="GB", external_id="u-1")
+    ben, cy = User.objects.create(username="ben"), User.objects.create(username="cy")
     heat = Item.objects.create(title="Heat", kind="film", external_id="m-6", tags=["crime"])
     post_item = Item.objects.create(title="Hello", kind="post", creator=ana)
     experiment = Experiment.objects.create(key="blend")
@@ -90,7 +91,11 @@ def rows(boss: User) -> dict[str, Any]:
         "experiments.experiment": experiment,
         "feeds.authoroverride": AuthorOverride.objects.create(author=ana, mode="pull"),
         "feeds.authorstats": AuthorStats.objects.create(author=ana, follower_count=12),
+        "feeds.block": Block.objects.create(blocker=ben, blocked=cy),
         "feeds.fanoutpolicy": get_policy(),
+        "feeds.follow": Follow.objects.create(follower=ben, followee=ana),
+        "feeds.followrequest": FollowRequest.objects.create(requester=cy, target=ana),
+        "feeds.mute": Mute.objects.create(muter=ana, muted=ben),
         "feeds.notification": Notification.objects.create(recipient=ana, actor=ana, kind="follow"),
         "feeds.post": Post.objects.create(item=post_item, author=ana, text="Hello"),
         "outbox.outboxrow": park(),

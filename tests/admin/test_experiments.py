@@ -77,7 +77,7 @@ def test_an_experiment_made_and_started_here_steers_the_next_request(admin: Clie
     ("parameters", "message"),
     [
         ('{"wieghts": {}}', "is not a parameter. The parameters are: weights"),
-        ('{"weights": {"als": 1}}', "is not known. The names are: cf"),
+        ('{"weights": {"als": 1}}', "is not known. The names are: affinity, cf"),
         ('{"weights": {"cf": -1}}', "cf must be a number from 0 up"),
         ('{"weights": {"cf": 0}}', "at least one weight must be above 0"),
         ("[1]", "must be a JSON object"),
