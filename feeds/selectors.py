@@ -165,14 +165,17 @@ _PAGE_POSTS = f"""
     ) a CROSS JOIN LATERAL ({_NEWEST} %(count)s) page ORDER BY page.item_id DESC LIMIT %(count)s
 """  # noqa: S608 (of our own texts)
 # Those of the `candidates`, and of the reader's own posts from `lowest` on and `below` an id, that the timeline shows:
-# the newest `count`.
+# the newest `count`. One's own words always show, so as many suffice; of one's reposts any number may be left out.
+_OWN = """
+    SELECT item_id FROM feeds_post WHERE author_id = %(reader)s AND item_id >= %(lowest)s AND item_id < %(below)s
+"""
 _SHOWN_POSTS = f"""
     WITH {heard_once(_ME)}
     SELECT p.item_id FROM feeds_post p
     WHERE p.item_id IN (
         SELECT unnest(%(candidates)s::bigint[])
-        UNION (SELECT item_id FROM feeds_post WHERE author_id = %(reader)s AND item_id >= %(lowest)s
-               AND item_id < %(below)s ORDER BY item_id DESC LIMIT %(count)s)
+        UNION ({_OWN} AND repost_of_id IS NULL ORDER BY item_id DESC LIMIT %(count)s)
+        UNION {_OWN} AND repost_of_id IS NOT NULL
     ) AND {in_home(_ME, "p")} AND NOT {is_repeated(_ME, "p")}
     ORDER BY p.item_id DESC LIMIT %(count)s
 """  # noqa: S608 (of our own texts)

@@ -10,6 +10,7 @@ a page shows at any time is compared with `reference.py`, which says the rules a
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -264,7 +265,9 @@ def waiting_posts() -> set[int]:
         cursor.execute("SELECT aggregatetype, aggregateid, payload -> 'posts' FROM outbox")
         rows = cursor.fetchall()
     found = {int(key) for topic, key, _ in rows if topic == "feeds.post"}
-    return found | {post for topic, _, posts in rows if topic == "feeds.fanout_chunk" for post in posts or ()}
+    return found | {
+        post for topic, _, posts in rows if topic == "feeds.fanout_chunk" for post in json.loads(posts or "[]")
+    }
 
 
 def all_pages(read: Callable[[int | None], TimelinePage]) -> list[TimelinePage]:

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext, override_settings
 
 from feeds import selectors, timelines
-from feeds.actions import do_create_post, do_delete_post
+from feeds.actions import do_create_post, do_delete_post, do_repost
 from feeds.graph import do_follow
 from feeds.models import AuthorOverride, Mute, Post
 from feeds.selectors import author_page, home_timeline
@@ -178,6 +178,16 @@ class TestOrder:
         Post.objects.create(item=early, author=author, text="committed last")
         drain_outbox()
         assert all_pages(reader, 3) == truth(reader)
+
+    def test_own_words_on_their_way_show_below_reposts_that_do_not(self, community, monkeypatch):
+        monkeypatch.setattr(selectors, "SPARE", 0)
+        reader, author = community[0], community[5]
+        assert shown(reader, limit=2) == truth(reader)[:2]
+        post = do_create_post(author=reader, text="hello")
+        for shown_already in author.posts.order_by("-pk")[:3]:
+            do_repost(user=reader, post=shown_already)
+        assert shown(reader, limit=2)[0] == post.pk
+        assert shown(reader, limit=2) == truth(reader)[:2]
 
 
 def away() -> override_settings:
