@@ -168,7 +168,8 @@ def run_chunk(kind: str, payload: dict[str, Any]) -> None:
         _tell(readers, [payload["event"]])
     elif kind == "announce":
         news = [{"type": "post.new", "post": post, "author": author} for post in reversed(payload["posts"])]
-        _tell(readers, [*news, resubscribe(payload["position"])])
+        _tell(audience.of_author(author, readers).told, news)
+        _tell(readers, [resubscribe(payload["position"])])
 
 
 def _deliver_chunk(author: int, ids: Sequence[int], readers: Sequence[int], bucket: str) -> None:

@@ -373,6 +373,9 @@ class Delivery(models.Model):
         constraints = [models.UniqueConstraint(fields=["post", "bucket"], name="delivery_once")]
         indexes = [models.Index(fields=["last_at"], name="delivery_age")]
 
+    def __str__(self) -> str:
+        return f"to {self.get_bucket_display()}"
+
 
 class AuthorStats(models.Model):
     """What the fan-out knows about an author.

@@ -6,7 +6,7 @@ import pytest
 
 from feeds import audience, fanout, timelines
 from feeds.actions import do_create_post, do_delete_post, do_repost
-from feeds.graph import do_follow, do_unfollow
+from feeds.graph import do_follow, do_mute, do_unfollow
 from feeds.models import AuthorOverride, Follow, Post
 from feeds.selectors import home_timeline
 from feeds.subscriptions import author_stream, timeline_streams, user_stream
@@ -207,6 +207,17 @@ class TestPull:
         after = streams.read([author_stream(author.pk)], events[1]["position"])
         assert [event["post"] for event in after.events][-1] == second.pk
         assert not after.resync
+
+    def test_the_first_pulled_post_is_announced_to_nobody_who_has_muted_the_author(self, people, drain_outbox):
+        author, reader, *_ = people
+        do_mute(muter=reader, muted=author)
+        drain_outbox()
+        pull(author)
+        own_stream = [user_stream(reader.pk)]
+        position = streams.positions(own_stream)
+        do_create_post(author=author, text="the first")
+        drain_outbox()
+        assert "post.new" not in [event["type"] for event in streams.read(own_stream, position).events]
 
     def test_crossing_the_threshold_either_way_leaves_old_posts_where_they_are(self, people, drain_outbox):
         author, reader, *_ = people
