@@ -23,14 +23,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flow)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(open_directory: Callable[[], Path]) -> Iterator[Site]:
     """A site with a small demo community."""
     with running_site(open_directory() / "data", users=120, items=200, interactions=6000) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Debian's chromium, driven by Playwright."""
     if not CHROMIUM.exists():

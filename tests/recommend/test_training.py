@@ -126,6 +126,8 @@ class TestCf:
         assert len(refused) == 1
 
     def test_reports_its_progress(self, community: Community):
+        for fan, item in zip(community.crime_fans + community.love_fans, 2 * community.items, strict=False):
+            did(fan, "like", item)  # they come back, so that there is something to judge by
         steps: list[tuple[str, int, int]] = []
         train_cf(progress=lambda *step: steps.append(step), config=replace(CF_CONFIG, epochs=2))
         assert [what for what, done, total in steps if done == total] == [
