@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from typing import Any
 
@@ -30,7 +31,9 @@ from recsys.inputs import InputError
 from tests.feeds.reference import Facts
 
 PEOPLE = 4
+PAIRS = list(itertools.permutations(range(PEOPLE), 2))
 person = st.integers(0, PEOPLE - 1)
+pair = st.sampled_from(PAIRS)
 nth = st.integers(0, 50)  # of what there is, counted round and round
 raw = st.booleans()  # whether the change is made behind the back of the actions
 hours = st.sampled_from([0, 0, 13, 23, 25, 30])
@@ -46,6 +49,12 @@ class PeopleSteps(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.saved_numbers: list[int] = []
+        self.affected: list[int] = []  # who look at their timelines after this step
+
+    def both(self, pair: tuple[int, int]) -> list[User]:
+        """Two people, between whom something changes now."""
+        self.affected += pair
+        return [self.people[one] for one in pair]
 
     def pick(self, number: int, *, reposts: bool = True) -> Post | None:
         """One of the posts; None where there is none."""
@@ -139,11 +148,9 @@ class PeopleSteps(RuleBasedStateMachine):
         assert not Item.objects.filter(pk=post.pk).exists()
         assert not Post.objects.filter(repost_of=post.pk).exists()
 
-    @rule(one=person, other=person, is_raw=raw)
-    def follow(self, one, other, is_raw):
-        one, other = self.people[one], self.people[other]
-        if one == other:
-            return
+    @rule(pair=pair, is_raw=raw)
+    def follow(self, pair, is_raw):
+        one, other = self.both(pair)
         if is_raw:
             Follow.objects.bulk_create([Follow(follower=one, followee=other)], ignore_conflicts=True)
             return
@@ -155,19 +162,17 @@ class PeopleSteps(RuleBasedStateMachine):
         else:
             do_follow(follower=one, followee=other)
 
-    @rule(one=person, other=person, is_raw=raw)
-    def unfollow(self, one, other, is_raw):
-        one, other = self.people[one], self.people[other]
+    @rule(pair=pair, is_raw=raw)
+    def unfollow(self, pair, is_raw):
+        one, other = self.both(pair)
         if is_raw:
             execute("DELETE FROM feeds_follow WHERE follower_id = %s AND followee_id = %s", one.pk, other.pk)
         else:
             do_unfollow(follower=one, followee=other)
 
-    @rule(one=person, other=person, is_raw=raw)
-    def block(self, one, other, is_raw):
-        one, other = self.people[one], self.people[other]
-        if one == other:
-            return
+    @rule(pair=pair, is_raw=raw)
+    def block(self, pair, is_raw):
+        one, other = self.both(pair)
         if is_raw:
             fresh = not Block.objects.filter(blocker=one, blocked=other).exists()
             Block.objects.bulk_create([Block(blocker=one, blocked=other)], ignore_conflicts=True)
@@ -176,27 +181,25 @@ class PeopleSteps(RuleBasedStateMachine):
         if fresh:
             assert not {(one.pk, other.pk), (other.pk, one.pk)} & Facts.now().follows
 
-    @rule(one=person, other=person, is_raw=raw)
-    def unblock(self, one, other, is_raw):
-        one, other = self.people[one], self.people[other]
+    @rule(pair=pair, is_raw=raw)
+    def unblock(self, pair, is_raw):
+        one, other = self.both(pair)
         if is_raw:
             execute("DELETE FROM feeds_block WHERE blocker_id = %s AND blocked_id = %s", one.pk, other.pk)
         else:
             do_unblock(blocker=one, blocked=other)
 
-    @rule(one=person, other=person, is_raw=raw)
-    def mute(self, one, other, is_raw):
-        one, other = self.people[one], self.people[other]
-        if one == other:
-            return
+    @rule(pair=pair, is_raw=raw)
+    def mute(self, pair, is_raw):
+        one, other = self.both(pair)
         if is_raw:
             Mute.objects.bulk_create([Mute(muter=one, muted=other)], ignore_conflicts=True)
         else:
             do_mute(muter=one, muted=other)
 
-    @rule(one=person, other=person, is_raw=raw)
-    def unmute(self, one, other, is_raw):
-        one, other = self.people[one], self.people[other]
+    @rule(pair=pair, is_raw=raw)
+    def unmute(self, pair, is_raw):
+        one, other = self.both(pair)
         if is_raw:
             execute("DELETE FROM feeds_mute WHERE muter_id = %s AND muted_id = %s", one.pk, other.pk)
         else:

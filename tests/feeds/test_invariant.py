@@ -9,7 +9,6 @@ a page shows at any time is compared with `reference.py`, which says the rules a
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 from collections import Counter, OrderedDict
@@ -25,6 +24,7 @@ from hypothesis.stateful import initialize, invariant, rule, run_state_machine_a
 
 from feeds import audience, author_lists, selectors, timelines
 from feeds.audit import audit_readers
+from feeds.graph import do_mute, do_unfollow, do_unmute
 from feeds.models import AccountList, Follow, Hashtag, Post
 from feeds.pages import hashtag_page, list_page
 from feeds.policy import do_decide_modes, do_delete_overrides, do_save_override, do_save_policy
@@ -38,9 +38,9 @@ from recsys.outbox.handlers import execute as handle
 from recsys.outbox.testing import drain
 from tests.feeds.graph import make_people
 from tests.feeds.reference import Facts
-from tests.feeds.steps import PEOPLE, PeopleSteps, execute, nth, person, visibility
+from tests.feeds.steps import PAIRS, PEOPLE, PeopleSteps, execute, nth, pair, person, visibility
 
-STEPS = int(os.environ.get("TRIBUTARY_MODEL_STEPS", "2000"))
+STEPS = int(os.environ.get("TRIBUTARY_MODEL_STEPS", "1500"))
 STEPS_EACH = 50  # of one example, which begins with new people
 PROCESSES = 2
 SIZES = {
@@ -73,24 +73,28 @@ class Machine(PeopleSteps):
 
     @initialize(
         sizes=st.tuples(*map(st.sampled_from, SIZES.values())),
-        strangers=st.sets(st.tuples(person, person), max_size=PEOPLE * 2),
+        strangers=st.sets(pair, min_size=2, max_size=PEOPLE * 2),
         posts=st.lists(st.tuples(person, visibility), max_size=8),
-        warm=st.sets(person),
+        cold=st.sets(person, max_size=2),
+        threshold=st.integers(1, PEOPLE),
     )
-    def begin(self, sizes, strangers, posts, warm):
+    def begin(self, sizes, strangers, posts, cold, threshold):
         for (module, name), size in zip(SIZES, sizes, strict=True):
             self.patch.setattr(module, name, size)
-        execute("TRUNCATE accounts_user, catalog_item, outbox CASCADE")
+        # Numbers and policy too, so that a failing example fails alike when it is tried again.
+        execute("TRUNCATE accounts_user, catalog_item, outbox RESTART IDENTITY CASCADE")
         timelines.get_client().flushdb()
+        do_save_policy(threshold=threshold, lower_bound=0)
+        self.patch.setattr(author_lists, "_lists", self.processes[0])
         self.people = make_people(PEOPLE)
         self.lists = AccountList.objects.bulk_create([AccountList(owner=one, name="list") for one in self.people])
-        pairs = set(itertools.permutations(range(PEOPLE), 2)) - strangers
+        pairs = set(PAIRS) - strangers
         edges = [(self.people[one], self.people[other]) for one, other in sorted(pairs)]
         Follow.objects.bulk_create([Follow(follower=one, followee=other) for one, other in edges])
         for author, openness in posts:
             self.write([author], openness)
         drain()
-        for reader in warm:
+        for reader in set(range(PEOPLE)) - cold:
             self.pages(self.people[reader], 5)
 
     def teardown(self) -> None:
@@ -102,12 +106,17 @@ class Machine(PeopleSteps):
 
     @invariant()
     def first_pages_are_right(self):
-        """Somebody looks after every other step, so that windows are warm more often than not."""
+        """Somebody looks after every other step, so that windows are warm more often than not; and at once whoever a
+        step is about.
+        """
         taken["steps"] += 1
         self.steps += 1
         turn, pause = divmod(self.steps, 2)
-        if not pause:
-            self.check_page(turn % PEOPLE, None, 3, turn % PROCESSES, Facts.now(), waiting_posts())
+        readers = self.affected or ([] if pause else [turn % PEOPLE])
+        facts, way = Facts.now(), waiting_posts()
+        for reader in readers:
+            self.check_page(reader, None, 4, turn % PROCESSES, facts, way)
+        self.affected = []
 
     # Staff change bounds, workers work as badly as they may, and caches are lost.
 
@@ -168,6 +177,22 @@ class Machine(PeopleSteps):
             chosen = self.fillings[number % len(self.fillings)]
             if next(chosen, "done") == "done":
                 self.fillings.remove(chosen)
+
+    @rule(pair=pair, is_mute=st.booleans(), is_cold=st.booleans())
+    def change_their_mind(self, pair, is_mute, is_cold):
+        """Somebody does not want to read another, looks, and then does again: the window of between must not stay."""
+        one, other = self.both(pair)
+        if is_mute:
+            do_mute(muter=one, muted=other)
+        else:
+            do_unfollow(follower=one, followee=other)
+        if is_cold:
+            timelines.drop_windows([timelines.home(one.pk)])
+        self.check_page(pair[0], None, 4, 0, Facts.now(), waiting_posts())
+        if is_mute:
+            do_unmute(muter=one, muted=other)
+        else:
+            Follow.objects.create(follower=one, followee=other)
 
     # People read.
 
