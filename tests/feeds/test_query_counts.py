@@ -63,6 +63,8 @@ ANSWERS = {
     "api-follow-requests": "/api/v1/users/me/follow-requests",
     "api-blocks": "/api/v1/users/me/blocks",
     "api-mutes": "/api/v1/users/me/mutes",
+    "api-replies": "/api/v1/posts/{post}/replies",
+    "api-suggestions": "/api/v1/users/me/suggestions",
 }
 # Forms of one thing, and addresses that only write.
 OTHERS = {
