@@ -29,7 +29,7 @@ CHUNK = 2500  # readers: more share the reading of authors better, but must all 
 MOST_FOLLOWS = 1_000_000  # read at once: 100 MB
 WINDOWS_PER_TRIP = 100
 DEPTH = 30  # posts read of each author
-LENGTH = 400  # posts that a window gets; further ones come as they are posted, or from SQL
+LENGTH = 200  # posts that a window gets: ten pages; further ones come as they are posted, or from SQL
 OPEN_FOR = 60  # seconds that a chunk may take
 ACTIVE = timedelta(days=7)  # whose windows would still be warm
 MOST_READERS = 200_000
