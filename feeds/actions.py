@@ -30,6 +30,7 @@ _WITHHOLD = f"""
     UPDATE catalog_item i SET is_withheld = ({WITHHELD}) FROM feeds_post p JOIN accounts_user u ON u.id = p.author_id
     WHERE i.id = p.item_id AND p.author_id = ANY(%s) AND i.is_withheld IS DISTINCT FROM ({WITHHELD})
 """  # noqa: S608 (of our own texts)
+_KEEP = "INSERT INTO feeds_bookmark (user_id, post_id) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 LONGEST_POST = Post._meta.get_field("text").max_length or 2000
 LONGEST_ADDRESS = Post._meta.get_field("image_url").max_length or 1000
 LONGEST_ALT = Post._meta.get_field("image_alt").max_length or 500
@@ -242,7 +243,8 @@ def do_repost(*, user: User, post: Post) -> Post:
             item = Item.objects.create(kind="post", title=title_of(original.text), creator=user)
             return Post.objects.create(item=item, author=user, repost_of=original)
     except IntegrityError:
-        return mine.get()  # somebody was faster
+        # Somebody was faster, in another tab of the same person, and may have taken it back since.
+        return mine.first() or do_repost(user=user, post=post)
 
 
 def do_undo_repost(*, user: User, post: Post) -> bool:
@@ -279,9 +281,11 @@ def do_unlike_post(*, user: User, post: Post) -> bool:
 def do_bookmark(*, user: User, post: Post) -> bool:
     """Keep what the post shows for later; False where it is kept already."""
     original = _seen_original(user, post)
-    with transaction.atomic():
+    with transaction.atomic(), connection.cursor() as cursor:
         _hold(original)
-        return Bookmark.objects.get_or_create(user=user, post=original)[1]
+        # Not `get_or_create`, which fails where another tab keeps the post and lets it go meanwhile.
+        cursor.execute(_KEEP, [user.pk, original.pk])
+        return bool(cursor.rowcount)
 
 
 def do_remove_bookmark(*, user: User, post: Post) -> bool:

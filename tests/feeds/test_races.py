@@ -13,9 +13,18 @@ import pytest
 from django.db import connection
 
 from feeds import audience, author_lists, fanout, selectors, timelines
-from feeds.actions import do_create_post, do_delete_post, do_like_post, do_repost
+from feeds.actions import (
+    do_bookmark,
+    do_create_post,
+    do_delete_post,
+    do_like_post,
+    do_remove_bookmark,
+    do_repost,
+    do_undo_repost,
+    do_unlike_post,
+)
 from feeds.graph import do_block, do_follow, do_mute, do_unblock, do_unfollow, do_unmute
-from feeds.models import AuthorOverride, Post
+from feeds.models import AuthorOverride, Bookmark, Like, Post
 from feeds.policy import do_save_override, do_save_policy
 from feeds.selectors import home_timeline, timeline_sql
 from feeds.timelines import home, read_windows
@@ -170,6 +179,28 @@ def test_many_readers_of_a_lost_list_fill_it_once_and_all_see_it(people, in_back
     pages = [in_background(lambda reader=reader: read(reader)) for reader in readers]
     assert [page.result(WAIT) for page in pages] == [posts[::-1]] * len(readers)
     assert read_windows([timelines.author_list(author.pk)], before=None, limit=10)
+
+
+@pytest.mark.parametrize(
+    ("do", "undo"), [(do_bookmark, do_remove_bookmark), (do_repost, do_undo_repost), (do_like_post, do_unlike_post)]
+)
+def test_the_tabs_of_one_person_do_and_undo(people, in_background, do, undo):
+    """None of them fails, whichever comes between the steps of another."""
+    reader, author, _ = people
+    post = do_create_post(author=author, text="hello")
+    barrier = threading.Barrier(3)
+
+    def press(first):
+        barrier.wait(WAIT)
+        for number in range(40):
+            (do, undo)[(number + first) % 2](user=reader, post=post)
+
+    for tab in [in_background(partial(press, first)) for first in (0, 0, 1)]:
+        tab.result(WAIT)
+    undo(user=reader, post=post)
+    assert not Bookmark.objects.exists()
+    assert not Like.objects.exists()
+    assert not Post.objects.exclude(repost_of=None).exists()
 
 
 @pytest.mark.parametrize("seed", range(4))

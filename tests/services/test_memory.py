@@ -81,8 +81,9 @@ def test_beyond_the_limit_numbers_are_estimated(valkey):
     windows = uses(answer)[HOME.template]
     assert windows.estimated
     assert 2990 <= windows.keys <= 3001
-    one = valkey.memory_usage(HOME.key(reader=7))
-    assert 0.95 * 3000 * one < windows.bytes < 1.05 * 3000 * one
+    # The sum over all: an allocator may give single ones a few bytes more.
+    weights = sum(valkey.memory_usage(HOME.key(reader=reader)) for reader in range(3000))
+    assert 0.95 * weights < windows.bytes < 1.05 * weights
     assert uses(answer)[WAKE.template].keys == 1, "of it there can be only one, seen or not"
 
 
