@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from feeds import timelines
 from feeds.models import ReadingPosition
 from feeds.selectors import fingerprint_sql, make_tag
-from feeds.timelines import Contents, home
+from feeds.timelines import Contents, WindowKey, home
 from recsys.outbox.actions import do_add_rows
 from recsys.outbox.handlers import Child
 
 TOPIC = "feeds.rebuild"
 CHUNK = 2500  # readers: more share the reading of authors better, but must all be filled while they are open
-MOST_FOLLOWS = 1_000_000  # read at once: 100 MB
+MOST_FOLLOWS = 1_000_000  # of a part, whose authors are read at once: 100 MB
+GRAPHS_AT_ONCE = 100
 WINDOWS_PER_TRIP = 100
 DEPTH = 30  # posts read of each author
 LENGTH = 200  # posts that a window gets: ten pages; further ones come as they are posted, or from SQL
@@ -43,10 +44,6 @@ _GRAPHS = f"""
     FROM unnest(%(readers)s::bigint[]) AS r (reader) LEFT JOIN feeds_follow f ON f.follower_id = r.reader
     GROUP BY r.reader
 """  # noqa: S608 (of our own texts)
-_FOLLOW_COUNTS = """
-    SELECT r.reader, (SELECT count(*) FROM feeds_follow WHERE follower_id = r.reader)
-    FROM unnest(%(readers)s::bigint[]) WITH ORDINALITY AS r (reader, place) ORDER BY r.place
-"""
 # Newest first. A full answer goes no further back than its last post, whatever it is. All comes from one index, but for
 # the modes, which are looked up for authors who have pulled posts only.
 _POSTS = f"""
@@ -71,26 +68,33 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Graph:
+    """`followed` ends with the reader, and so does `heard`, which lacks the muted."""
+
     reader: int
     tag: str
-    heard: list[int]  # the followed but for the muted, and last the reader
-    followed: list[int]
+    followed: Ids
+    heard: Ids
 
 
 @dataclass(frozen=True, slots=True)
 class _Posts:
     """The newest posts of many authors, one author's after another's.
 
-    `answers` holds for each post the place of whom it answers, or PLAIN, PRIVATE, PULLED, NOBODY. `place` numbers the
-    authors; an author's posts begin at `start`, end before `end`, and are all there are from the id `oldest` on.
+    An author's *place* is that in `authors`, which are in order. Their posts are `count` ones from `start` on, and all
+    there are from the id `oldest` on. `answers` holds for each post the place of whom it answers, or PLAIN, PRIVATE,
+    PULLED, NOBODY.
     """
 
+    authors: Ids
+    start: Ids
+    count: Ids
+    oldest: Ids
     ids: Ids
     answers: Ids
-    place: dict[int, int]
-    start: list[int]
-    end: list[int]
-    oldest: Ids
+
+    def places(self, authors: Ids) -> Ids:
+        """The places of authors, all of whom are there."""
+        return np.searchsorted(self.authors, authors)
 
 
 def rebuild_chunks(*, since: timedelta = ACTIVE) -> list[Child]:
@@ -122,86 +126,103 @@ def do_rebuild_windows(*, readers: Sequence[int]) -> int:
     Those that somebody else is filling are left to them.
     """
     filled = 0
-    for part in _parts(readers):
-        graphs = _read_graphs(part)
+    for graphs in _parts(readers):
         opened = timelines.open_windows([home(graph.reader) for graph in graphs], ttl=OPEN_FOR)
         mine = [graph for graph in graphs if home(graph.reader) in opened]
-        posts = _read_posts({author for graph in mine for author in (*graph.heard, *graph.followed)})
-        heard = np.zeros(len(posts.place), np.bool_)
+        if not mine:
+            continue
+        posts = _read_posts(np.unique(np.concatenate([graph.followed for graph in mine])))
         for start in range(0, len(mine), WINDOWS_PER_TRIP):
-            contents = {
-                home(graph.reader): _contents(graph, posts, heard) for graph in mine[start : start + WINDOWS_PER_TRIP]
-            }
+            contents = _contents(mine[start : start + WINDOWS_PER_TRIP], posts)
             timelines.fill_windows({key: opened[key] for key in contents}, contents)
         filled += len(mine)
     return filled
 
 
-def _parts(readers: Sequence[int]) -> Iterator[list[int]]:
-    """The readers in parts that together follow no more than MOST_FOLLOWS."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FOLLOW_COUNTS, {"readers": list(readers)})
-        counts = cursor.fetchall()
-    part: list[int] = []
+def _parts(readers: Sequence[int]) -> Iterator[list[_Graph]]:
+    """The readers' graphs in parts that together have no more than MOST_FOLLOWS."""
+    part: list[_Graph] = []
     follows = 0
-    for reader, count in counts:
-        if part and follows + count > MOST_FOLLOWS:
-            yield part
-            part, follows = [], 0
-        part.append(reader)
-        follows += count
+    for start in range(0, len(readers), GRAPHS_AT_ONCE):
+        for graph in _read_graphs(readers[start : start + GRAPHS_AT_ONCE]):
+            if part and follows + len(graph.followed) - 1 > MOST_FOLLOWS:
+                yield part
+                part, follows = [], 0
+            part.append(graph)
+            follows += len(graph.followed) - 1
     if part:
         yield part
 
 
-def _read_graphs(readers: Sequence[int]) -> list[_Graph]:
+def _read_graphs(readers: Sequence[int]) -> Iterator[_Graph]:
     with connection.cursor() as cursor:
         cursor.execute(_GRAPHS, {"readers": list(readers)})
         rows = cursor.fetchall()
-    return [
-        _Graph(reader, make_tag(count, hashed), [*set(followed).difference(muted), reader], followed)
-        for reader, count, hashed, followed, muted in rows
-    ]
+    for reader, count, hashed, followed, muted in rows:
+        everybody = np.array([*followed, reader], np.int64)
+        heard = everybody[~np.isin(everybody, muted)] if muted else everybody
+        yield _Graph(reader, make_tag(count, hashed), everybody, heard)
 
 
-def _read_posts(authors: set[int]) -> _Posts:
+def _read_posts(authors: Ids) -> _Posts:
+    """The newest posts of these authors, who are in order."""
     with connection.cursor() as cursor:
-        cursor.execute(_POSTS, {"authors": list(authors), "depth": DEPTH})
-        rows = cursor.fetchall()
-    place = {author: number for number, author in enumerate(authors)}
-    ends = np.zeros(len(authors), np.int64)
+        cursor.execute(_POSTS, {"authors": authors.tolist(), "depth": DEPTH})
+        rows = sorted(cursor.fetchall())
+    counts = np.zeros(len(authors), np.int64)
     oldest = np.zeros(len(authors), np.int64)
-    rows.sort(key=lambda row: place[row[0]])
-    for author, posts, _ in rows:
-        ends[place[author]] = len(posts)
-        oldest[place[author]] = posts[-1] if len(posts) == DEPTH else 0
-    starts = np.concatenate([[0], np.cumsum(ends)])
-    total = int(starts[-1])
-    ids = np.fromiter((post for _, posts, _ in rows for post in posts), np.int64, total)
-    answers = (place.get(one, NOBODY) if one > 0 else one for _, _, answered in rows for one in answered)
-    numbers = np.fromiter(answers, np.int64, total)
-    return _Posts(ids, numbers, place, starts[:-1].tolist(), starts[1:].tolist(), oldest)
+    writing = np.searchsorted(authors, [author for author, _, _ in rows])
+    counts[writing] = [len(posts) for _, posts, _ in rows]
+    oldest[writing] = [posts[-1] if len(posts) == DEPTH else 0 for _, posts, _ in rows]
+    ids = np.fromiter((post for _, posts, _ in rows for post in posts), np.int64, counts.sum())
+    answered = np.fromiter((one for _, _, answers in rows for one in answers), np.int64, len(ids))
+    places = np.searchsorted(authors, answered).clip(max=len(authors) - 1)
+    answers = np.where(answered < 0, answered, np.where(authors[places] == answered, places, NOBODY))
+    return _Posts(authors, np.cumsum(counts) - counts, counts, oldest, ids, answers)
 
 
-def _contents(graph: _Graph, posts: _Posts, heard: NDArray[np.bool_]) -> Contents:
-    """What belongs into the reader's window (compare `selectors`, which asks SQL the same for one reader).
+def _contents(graphs: Sequence[_Graph], posts: _Posts) -> dict[WindowKey, Contents]:
+    """What belongs into the readers' windows (compare `selectors`, which asks SQL the same for one reader).
 
-    `heard` is room for a flag for each author, all of them down.
+    All posts of all authors whom these readers hear are looked at together, one reader's after another's: `reader` and
+    `place` are one for each pair of a reader and an author, and `pair` is which of these a post comes from.
     """
-    places = [posts.place[author] for author in graph.heard]
-    own = places[-1]
-    slices = [slice(posts.start[place], posts.end[place]) for place in places]
-    ids = np.concatenate([posts.ids[part] for part in slices])
-    answers = np.concatenate([posts.answers[part] for part in slices])
-    known = [posts.place[author] for author in graph.followed]
-    heard[known], heard[own] = True, True
-    belongs = (answers == PLAIN) | ((answers >= 0) & heard[answers])
-    heard[known], heard[own] = False, False
-    first_own = len(ids) - (posts.end[own] - posts.start[own])
-    belongs[first_own:] = answers[first_own:] != PULLED
-    complete_from = int(posts.oldest[places].max())
-    merged = ids[belongs & (ids >= complete_from)]
-    if len(merged) > LENGTH:
-        merged = np.partition(merged, -LENGTH)[-LENGTH:]
-        complete_from = int(merged[0])
-    return Contents(graph.tag, np.sort(merged)[::-1].tolist(), complete_from)
+    lengths = [len(graph.heard) for graph in graphs]
+    reader = np.repeat(np.arange(len(graphs)), lengths)
+    place = posts.places(np.concatenate([graph.heard for graph in graphs]))
+    last = np.cumsum(lengths) - 1
+    complete_from = np.maximum.reduceat(posts.oldest[place], last + 1 - lengths)
+
+    count = posts.count[place]
+    pair = np.repeat(np.arange(len(place)), count)
+    row = np.arange(len(pair)) + np.repeat(posts.start[place] - np.cumsum(count) + count, count)
+    ids, answers = posts.ids[row], posts.answers[row]
+    own = np.zeros(len(place), np.bool_)
+    own[last] = True
+    belongs = (answers == PLAIN) | (own[pair] & (answers != PULLED))
+    replies = np.flatnonzero((answers >= 0) & ~belongs)
+    belongs[replies] = _know(graphs, posts, reader[pair[replies]], answers[replies])
+    belongs &= ids >= complete_from[reader[pair]]
+
+    kept = np.cumsum(np.bincount(reader[pair[belongs]], minlength=len(graphs)))
+    windows = np.split(ids[belongs], kept[:-1])
+    return {
+        home(graph.reader): _newest(graph.tag, window, int(floor))
+        for graph, window, floor in zip(graphs, windows, complete_from, strict=True)
+    }
+
+
+def _know(graphs: Sequence[_Graph], posts: _Posts, readers: Ids, places: Ids) -> NDArray[np.bool_]:
+    """Whether readers, by their number among the graphs, follow authors or are those."""
+    if not len(readers):
+        return np.zeros(0, np.bool_)
+    followed = posts.places(np.concatenate([graph.followed for graph in graphs]))
+    follower = np.repeat(np.arange(len(graphs)), [len(graph.followed) for graph in graphs])
+    return np.isin(readers * len(posts.authors) + places, follower * len(posts.authors) + followed)
+
+
+def _newest(tag: str, posts: Ids, complete_from: int) -> Contents:
+    if len(posts) > LENGTH:
+        posts = np.partition(posts, -LENGTH)[-LENGTH:]
+        complete_from = int(posts[0])
+    return Contents(tag, np.sort(posts)[::-1].tolist(), complete_from)
