@@ -187,7 +187,7 @@ def _contents(graphs: Sequence[_Graph], posts: _Posts) -> dict[WindowKey, Conten
     All posts of all authors whom these readers hear are looked at together, one reader's after another's: `reader` and
     `place` are one for each pair of a reader and an author, and `pair` is which of these a post comes from.
     """
-    lengths = [len(graph.heard) for graph in graphs]
+    lengths = np.array([len(graph.heard) for graph in graphs])
     reader = np.repeat(np.arange(len(graphs)), lengths)
     place = posts.places(np.concatenate([graph.heard for graph in graphs]))
     last = np.cumsum(lengths) - 1
