@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -20,8 +19,9 @@ from feeds.models import Delivery, Post
 from feeds.subscriptions import user_stream
 from feeds.visibility import follows, home_rule
 from realtime import streams
+from recsys.prepared import array_of, read_prepared
 
-CHUNK = 1000  # followers
+CHUNK = 2000  # followers
 RECENT = timedelta(days=1)
 FOR_ALL = Q(repost_of=None) & (Q(reply_to_author=None) | Q(reply_to_author=F("author")))  # not `is_selective`
 
@@ -34,11 +34,11 @@ _RECENT = """
     FROM feeds_readingposition p JOIN feeds_follow f ON f.followee_id = %(author)s AND f.follower_id = p.reader_id
     WHERE p.visited_at >= %(since)s
 """
+# Who muted the author comes by itself, as that is mostly nobody.
 _OF_AUTHOR = """
-    SELECT coalesce(array_agg(f.follower_id), '{}'),
-           coalesce(array_agg(f.follower_id) FILTER (WHERE m.id IS NULL), '{}')
-    FROM feeds_follow f LEFT JOIN feeds_mute m ON m.muter_id = f.follower_id AND m.muted_id = %(author)s
-    WHERE f.followee_id = %(author)s AND f.follower_id = ANY(%(readers)s)
+    SELECT coalesce(array_agg(follower_id), '{}'),
+           ARRAY(SELECT muter_id FROM feeds_mute WHERE muted_id = %(author)s AND muter_id = ANY(%(readers)s::bigint[]))
+    FROM feeds_follow WHERE followee_id = %(author)s AND follower_id = ANY(%(readers)s::bigint[])
 """
 _OF_AUTHORS = """
     SELECT a.author, array_agg(f.follower_id), coalesce(array_agg(f.follower_id) FILTER (WHERE m.id IS NULL), '{}')
@@ -51,7 +51,7 @@ _OF_POST = f"""
     SELECT coalesce(array_agg(f.follower_id), '{{}}'),
            coalesce(array_agg(f.follower_id) FILTER (WHERE {home_rule("f.follower_id", "p")}), '{{}}')
     FROM feeds_post p JOIN feeds_follow f ON f.followee_id = p.author_id
-    WHERE p.item_id = %(post)s AND f.follower_id = ANY(%(readers)s) AND (
+    WHERE p.item_id = %(post)s AND f.follower_id = ANY(%(readers)s::bigint[]) AND (
         p.reply_to_author_id IS NULL OR p.reply_to_author_id IN (p.author_id, f.follower_id)
         OR {follows("f.follower_id", "p.reply_to_author_id")})
 """  # noqa: S608 (of our own texts)
@@ -85,10 +85,8 @@ def chunks(author: int, followers: Sequence[int]) -> Iterator[tuple[str, list[in
 
 
 def _ids(sql: str, parameters: dict[str, Any]) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        ids: list[int] = cursor.fetchone()[0]
-        return ids
+    ((ids,),) = read_prepared(sql, parameters)
+    return list(ids)
 
 
 def _connected(followers: Sequence[int]) -> set[int]:
@@ -103,24 +101,22 @@ def is_selective(post: Post) -> bool:
 
 def of_authors(authors: Sequence[int]) -> dict[int, Audience]:
     """All followers of each author, for posts that are for all of them; authors with more than CHUNK are left out."""
-    with connection.cursor() as cursor:
-        cursor.execute(_OF_AUTHORS, {"authors": list(authors), "most": CHUNK + 1})
-        found = {author: Audience(windows, told) for author, windows, told in cursor.fetchall()}
+    rows = read_prepared(_OF_AUTHORS, {"authors": array_of(authors), "most": CHUNK + 1})
+    found = {author: Audience(windows, told) for author, windows, told in rows}
     audiences = {author: found.get(author, Audience([], [])) for author in authors}
     return {author: followers for author, followers in audiences.items() if len(followers.windows) <= CHUNK}
 
 
 def of_author(author: int, readers: Sequence[int]) -> Audience:
     """Those of the readers who (still) follow the author, for posts that are for all of them."""
-    return _audience(_OF_AUTHOR, {"author": author, "readers": list(readers)})
+    ((windows, muters),) = read_prepared(_OF_AUTHOR, {"author": author, "readers": array_of(readers)})
+    if not muters:
+        return Audience(windows, windows)
+    deaf = set(muters)
+    return Audience(windows, [reader for reader in windows if reader not in deaf])
 
 
 def of_post(post: Post, readers: Sequence[int]) -> Audience:
     """Those of the readers whom this very post is for."""
-    return _audience(_OF_POST, {"post": post.pk, "readers": list(readers)})
-
-
-def _audience(sql: str, parameters: dict[str, Any]) -> Audience:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return Audience(*cursor.fetchone())
+    ((windows, told),) = read_prepared(_OF_POST, {"post": post.pk, "readers": array_of(readers)})
+    return Audience(windows, told)

@@ -21,7 +21,6 @@ from feeds.deliveries import do_note_delivery
 from feeds.models import Delivery, DeliveryMode, Post, Visibility
 from feeds.policy import do_decide_modes
 from feeds.subscriptions import author_stream, user_stream
-from feeds.timelines import WindowKey
 from realtime import streams
 from recsys.outbox.handlers import Child
 
@@ -34,7 +33,7 @@ ANNOUNCED = 20  # posts of a newly pulled author that their followers are told o
 class _News:
     """What posts bring to windows and streams, gathered: a trip to Valkey or SQL costs more than many windows."""
 
-    windows: list[tuple[list[WindowKey], list[int]]] = field(default_factory=list)
+    windows: list[tuple[list[str], list[int]]] = field(default_factory=list)
     changed_lists: list[int] = field(default_factory=list)
     events: list[tuple[list[str], dict[str, Any]]] = field(default_factory=list)
     readers: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
@@ -42,7 +41,7 @@ class _News:
     def bring_to_writer(self, author: int, mode: str, posts: Sequence[Post]) -> None:
         """Nobody waits for their own words."""
         if mode == DeliveryMode.PUSH:
-            self.windows.append(([timelines.home(author)], [post.pk for post in posts]))
+            self.windows.append(([timelines.home(author).name], [post.pk for post in posts]))
         self.events += [([user_stream(author)], _new(post)) for post in posts]
 
     def bring_to_author_list(self, author: int, posts: Sequence[Post]) -> None:
@@ -51,7 +50,7 @@ class _News:
         All listeners hear the same, so what some of them do not see (a reply to somebody else, a repost of what they
         have already) is not announced there.
         """
-        self.windows.append(([timelines.author_list(author)], [post.pk for post in posts]))
+        self.windows.append(([timelines.author_list(author).name], [post.pk for post in posts]))
         self.changed_lists.append(author)
         for_all = [post for post in posts if post.visibility != Visibility.PRIVATE and not audience.is_selective(post)]
         self.events += [([author_stream(author)], _new(post)) for post in for_all]
@@ -67,7 +66,7 @@ class _News:
 
     def _bring(self, posts: Sequence[Post], readers: Audience) -> None:
         if posts:
-            self.windows.append(([timelines.home(reader) for reader in readers.windows], [post.pk for post in posts]))
+            self.windows.append((timelines.home_names(readers.windows), [post.pk for post in posts]))
             told = [user_stream(reader) for reader in readers.told]
             self.events += [(told, _new(post)) for post in posts]
 
@@ -186,7 +185,7 @@ def _add_posts(author: int, ids: Sequence[int], readers: Sequence[int]) -> None:
         followers = (
             audience.of_post(post, readers) if audience.is_selective(post) else audience.of_author(author, readers)
         )
-        timelines.add_posts([([timelines.home(reader) for reader in followers.windows], [post.pk])])
+        timelines.add_posts([(timelines.home_names(followers.windows), [post.pk])])
 
 
 def resubscribe(position: str) -> dict[str, Any]:

@@ -280,8 +280,13 @@ def fill_windows(opened: Mapping[WindowKey, str], contents: Mapping[WindowKey, C
     pipeline.execute()
 
 
-def add_posts(groups: Iterable[tuple[Iterable[WindowKey], Sequence[int]]]) -> None:
-    """For each group (windows, posts), add the posts to those of the windows that are warm.
+def home_names(readers: Iterable[int]) -> list[str]:
+    """The names of the home windows of many readers."""
+    return HOME.keys(readers)
+
+
+def add_posts(groups: Iterable[tuple[Sequence[str], Sequence[int]]]) -> None:
+    """For each group (names of windows, posts), add the posts to those of the windows that are warm.
 
     Repeating it changes nothing. It takes few trips, however many groups there are.
     """
@@ -293,13 +298,13 @@ def add_posts(groups: Iterable[tuple[Iterable[WindowKey], Sequence[int]]]) -> No
         pipeline.execute()
 
 
-def _calls(groups: Iterable[tuple[Iterable[WindowKey], Sequence[int]]]) -> Iterator[tuple[list[str], list[int]]]:
+def _calls(groups: Iterable[tuple[Sequence[str], Sequence[int]]]) -> Iterator[tuple[Sequence[str], list[int]]]:
     """The names of windows, and what to add to them: scores and posts in turns."""
-    for keys, posts in groups:
+    for names, posts in groups:
         parts = [posts[start : start + POSTS_PER_CALL] for start in range(0, len(posts), POSTS_PER_CALL)]
         entries = [[score_or_post for post in part for score_or_post in (-post, post)] for part in parts]
-        names = (key.name for key in keys)
-        while call := list(islice(names, KEYS_PER_CALL)):
+        for start in range(0, len(names), KEYS_PER_CALL):
+            call = names[start : start + KEYS_PER_CALL]
             yield from ((call, part) for part in entries)
 
 

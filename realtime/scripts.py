@@ -10,7 +10,7 @@ Scripts are sent by text (EVAL): the server keeps them compiled, and a server th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -24,9 +24,13 @@ STREAMS_PER_CALL = 100
 # Only a stream that exists gets the event: where there is none, nobody holds a position, and whoever asks for one
 # later reads the data afterwards. So readers who are not there cost neither memory nor writes. The answer names the
 # streams that exist, by their places; who has readers of them is asked in a second step, because for most of the many
-# streams that a fan-out names the answer is none, and each further key costs as much as the stream.
+# streams that a fan-out names the answer is none, and each further key costs as much as the stream. For the same reason
+# all of them are first asked for together, in a command that takes no longer than looking at a few of them by name.
 APPEND = """
 local shared, appended = #ARGV == 2, {}
+if redis.call('EXISTS', unpack(KEYS)) == 0 then
+    return appended
+end
 for i, key in ipairs(KEYS) do
     local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
     if last then
@@ -132,12 +136,12 @@ class StreamRead:
 
 def append_arguments(names: Sequence[str], events: Sequence[bytes]) -> list[Any]:
     """Arguments of EVAL: `events` are one for each name, or a single one for all of them."""
-    return [APPEND, len(names), *(STREAM.key(name=name) for name in names), HISTORY, *events]
+    return [APPEND, len(names), *STREAM.keys(names), HISTORY, *events]
 
 
 def readers_arguments(names: Sequence[str]) -> list[Any]:
     """Arguments of EVAL that asks for the socket servers with readers of these streams."""
-    return [READERS, len(names), *(PRESENCE.key(name=name) for name in names)]
+    return [READERS, len(names), *PRESENCE.keys(names)]
 
 
 def readers_answer(names: Sequence[str], answer: Sequence[Any]) -> Iterator[tuple[str, str]]:
@@ -149,7 +153,7 @@ def readers_answer(names: Sequence[str], answer: Sequence[Any]) -> Iterator[tupl
 def read_arguments(wanted: Mapping[str, Position | None], process: str = "") -> list[Any]:
     """Arguments of EVAL: the streams with the positions to read from, and the socket server that reads, if one does."""
     names = list(wanted)
-    keys = [*_keys(names), PRESENT.key()] if process else [STREAM.key(name=name) for name in names]
+    keys = [*_keys(names), PRESENT.key()] if process else STREAM.keys(names)
     limits = [STREAM_TTL, process, PRESENCE_TTL, MOST_PRESENT, _NAME_AT]
     return [READ, len(keys), *keys, *limits, *(str(wanted[name] or "") for name in names)]
 
@@ -175,11 +179,11 @@ def present_answer(answer: bytes) -> list[str]:
 T = TypeVar("T")
 
 
-def chunks(items: Sequence[T] | Iterator[T], size: int = STREAMS_PER_CALL) -> Iterator[list[T]]:
+def chunks(items: Iterable[T], size: int = STREAMS_PER_CALL) -> Iterator[list[T]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk
 
 
 def _keys(names: Sequence[str]) -> list[str]:
-    return [STREAM.key(name=name) for name in names] + [PRESENCE.key(name=name) for name in names]
+    return STREAM.keys(names) + PRESENCE.keys(names)

@@ -208,7 +208,7 @@ def fill_windows(reader: User, author: User) -> None:
     opened = timelines.open_windows(keys)
     contents = timelines.Contents(tag="test", newest=list(range(2000, 1000, -1)))
     timelines.fill_windows(opened, dict.fromkeys(keys, contents))
-    timelines.add_posts([(keys, list(range(2001, 2101)))])
+    timelines.add_posts([([key.name for key in keys], list(range(2001, 2101)))])
 
 
 def drive_partners() -> None:

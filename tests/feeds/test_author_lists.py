@@ -85,7 +85,7 @@ def test_a_list_that_changes_while_it_is_read_is_not_kept_as_the_new_one(celebri
     author_lists.forget_lists()
     # The list is read with the old version in hand, then it changes.
     author_lists.read_lists([author.pk], versions, before=None, limit=10)
-    timelines.add_posts([([author_list(author.pk)], [10**9])])
+    timelines.add_posts([([author_list(author.pk).name], [10**9])])
     timelines.note_change([author.pk])
     _, versions = timelines.read_home(reader.pk, [author.pk], before=None, limit=10)
     found = author_lists.read_lists([author.pk], versions, before=None, limit=10)

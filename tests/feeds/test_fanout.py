@@ -264,7 +264,7 @@ class TestDelete:
         home_timeline(reader=reader)
         do_delete_post(post=post, by=author)
         drain_outbox()
-        timelines.add_posts([([home(reader.pk)], [post.pk])])
+        timelines.add_posts([([home(reader.pk).name], [post.pk])])
         assert shown(reader) == []
 
 

@@ -23,7 +23,7 @@ def read(key, before=None, limit=10):
 
 
 def add_posts(keys, posts):
-    timelines.add_posts([(keys, posts)])
+    timelines.add_posts([([key.name for key in keys], posts)])
 
 
 def fill(key, posts, tag="t"):
@@ -203,7 +203,7 @@ def test_groups_get_each_its_own_posts_in_one_trip(monkeypatch):
     fill_windows(open_windows(keys), {key: Contents("t", []) for key in keys})
     trips = []
     monkeypatch.setattr(redis.client.Pipeline, "execute", lambda self: trips.append(1) or execute(self))
-    timelines.add_posts((keys[n : n + 2], [n + 10]) for n in range(6))
+    timelines.add_posts(([key.name for key in keys[n : n + 2]], [n + 10]) for n in range(6))
     assert trips == [1]
     found = read_windows(keys, before=None, limit=5)
     assert [found[key].posts for key in keys] == [[10], [11, 10], [12, 11], [13, 12], [14, 13], [15, 14], [15]]
