@@ -19,7 +19,7 @@ from feeds.models import Delivery, Post
 from feeds.subscriptions import user_stream
 from feeds.visibility import follows, home_rule
 from realtime import streams
-from recsys.prepared import array_of, read_prepared
+from recsys.prepared import read_prepared
 
 CHUNK = 2000  # followers
 RECENT = timedelta(days=1)
@@ -101,7 +101,7 @@ def is_selective(post: Post) -> bool:
 
 def of_authors(authors: Sequence[int]) -> dict[int, Audience]:
     """All followers of each author, for posts that are for all of them; authors with more than CHUNK are left out."""
-    rows = read_prepared(_OF_AUTHORS, {"authors": array_of(authors), "most": CHUNK + 1})
+    rows = read_prepared(_OF_AUTHORS, {"authors": authors, "most": CHUNK + 1})
     found = {author: Audience(windows, told) for author, windows, told in rows}
     audiences = {author: found.get(author, Audience([], [])) for author in authors}
     return {author: followers for author, followers in audiences.items() if len(followers.windows) <= CHUNK}
@@ -109,7 +109,7 @@ def of_authors(authors: Sequence[int]) -> dict[int, Audience]:
 
 def of_author(author: int, readers: Sequence[int]) -> Audience:
     """Those of the readers who (still) follow the author, for posts that are for all of them."""
-    ((windows, muters),) = read_prepared(_OF_AUTHOR, {"author": author, "readers": array_of(readers)})
+    ((windows, muters),) = read_prepared(_OF_AUTHOR, {"author": author, "readers": readers})
     if not muters:
         return Audience(windows, windows)
     deaf = set(muters)
@@ -118,5 +118,5 @@ def of_author(author: int, readers: Sequence[int]) -> Audience:
 
 def of_post(post: Post, readers: Sequence[int]) -> Audience:
     """Those of the readers whom this very post is for."""
-    ((windows, told),) = read_prepared(_OF_POST, {"post": post.pk, "readers": array_of(readers)})
+    ((windows, told),) = read_prepared(_OF_POST, {"post": post.pk, "readers": readers})
     return Audience(windows, told)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
 import structlog
@@ -14,7 +14,7 @@ from prometheus_client import Counter
 
 from feeds import timelines
 from feeds.author_lists import read_lists
-from feeds.loading import load_posts
+from feeds.loading import load_selected
 from feeds.models import Post
 from feeds.subscriptions import stream_names
 from feeds.timelines import Contents, Window, WindowKey, author_list, home
@@ -22,13 +22,13 @@ from feeds.visibility import (
     Knowing,
     heard_once,
     home_rule,
-    in_home,
     is_repeated,
     of_heard,
     visible_posts,
     where,
 )
 from realtime import streams
+from realtime.valkey import Trip
 from recsys.accounts.models import User
 from recsys.prepared import read_prepared
 
@@ -93,14 +93,13 @@ def make_tag(follow_count: int, fingerprint: int) -> str:
 
 # One's own posts are pulled too, once one is a celebrity oneself.
 GRAPH = f"""
-    SELECT count(f.id), {fingerprint_sql("f.id", "%(reader)s")},
-           coalesce(array_agg(s.author_id ORDER BY s.follower_count DESC, s.author_id)
-                    FILTER (WHERE s.has_pull_posts AND f.author_id NOT IN (
-                        SELECT muted_id FROM feeds_mute WHERE muter_id = %(reader)s)), '{{}}')
-    FROM (
-        SELECT id, followee_id AS author_id FROM feeds_follow WHERE follower_id = %(reader)s
-        UNION ALL SELECT NULL, %(reader)s
-    ) f LEFT JOIN feeds_authorstats s USING (author_id)
+    SELECT count(f.id), {fingerprint_sql("f.id", "%(reader)s")}, ARRAY(
+        SELECT s.author_id FROM feeds_authorstats s JOIN (
+            SELECT followee_id FROM feeds_follow WHERE follower_id = %(reader)s UNION ALL SELECT %(reader)s
+        ) a ON s.author_id = a.followee_id
+        WHERE s.has_pull_posts AND s.author_id NOT IN (SELECT muted_id FROM feeds_mute WHERE muter_id = %(reader)s)
+        ORDER BY s.follower_count DESC, s.author_id
+    ) FROM feeds_follow f WHERE f.follower_id = %(reader)s
 """  # noqa: S608 (of our own texts)
 # For each author the newest posts from the index (author, newest) alone: a quiet author costs nothing, and a prolific
 # one no more than `depth` entries. Where an author has more, the answer is complete from the oldest of these on. Their
@@ -169,14 +168,14 @@ _PAGE_POSTS = f"""
 _OWN = """
     SELECT item_id FROM feeds_post WHERE author_id = %(reader)s AND item_id >= %(lowest)s AND item_id < %(below)s
 """
+# Whom the reader hears is asked for each post, so that a page costs no more for who follows thousands.
 _SHOWN_POSTS = f"""
-    WITH {heard_once(_ME)}
     SELECT p.item_id FROM feeds_post p
     WHERE p.item_id IN (
         SELECT unnest(%(candidates)s::bigint[])
         UNION ({_OWN} AND repost_of_id IS NULL ORDER BY item_id DESC LIMIT %(count)s)
         UNION {_OWN} AND repost_of_id IS NOT NULL
-    ) AND {in_home(_ME, "p")} AND NOT {is_repeated(_ME, "p")}
+    ) AND {home_rule("%(reader)s::bigint", "p")}
     ORDER BY p.item_id DESC LIMIT %(count)s
 """  # noqa: S608 (of our own texts)
 
@@ -191,35 +190,36 @@ def timeline_sql(*, reader: User) -> QuerySet[Post]:
 def home_timeline(*, reader: User, before: int | None = None, limit: int = PAGE) -> TimelinePage:
     """A page of the reader's home timeline: the posts with ids below `before`, or the newest.
 
-    Three queries from warm windows, however many people the reader follows. Without Valkey, the same page from SQL.
+    Two queries from warm windows, however many people the reader follows. Without Valkey, the same page from SQL.
     """
     limit = max(1, min(limit, LONGEST_PAGE))
     position = ""
     try:
         graph = graph_of(reader)
-        position = streams.positions(stream_names(reader.pk, graph.pulled_authors))
-        posts = _from_windows(reader, graph, before, limit + 1)
-        source = "windows"
+        trip = Trip()
+        token = streams.ask_positions(trip, stream_names(reader.pk, graph.pulled_authors))
+        posts = _from_windows(reader, graph, before, limit + 1, load_them, trip)
+        position, source = token(), "windows"
     except redis.RedisError as error:
         logger.warning("timeline_from_sql", error=repr(error))
-        posts, source = _from_sql(reader, before, limit + 1), "sql"
+        posts, source = _from_sql(reader, before, limit + 1, load_them), "sql"
     SERVED.labels(source).inc()
-    return _page(load_posts(posts), limit, position)
+    return _page(posts, limit, position)
 
 
 def newest_entries(*, reader: User, count: int) -> list[int]:
     """The ids of the newest `count` posts in the reader's home timeline. Two queries from warm windows."""
     try:
-        return _from_windows(reader, graph_of(reader), None, count)
+        return _from_windows(reader, graph_of(reader), None, count, name_them)
     except redis.RedisError as error:
         logger.warning("timeline_from_sql", error=repr(error))
-        return _from_sql(reader, None, count)
+        return _from_sql(reader, None, count, name_them)
 
 
 def entries_among(*, reader: User, ids: Sequence[int]) -> list[Post]:
-    """Those of the posts that the reader's home timeline shows now, newest first. Two queries."""
-    shown = _ids(_SHOWN_POSTS, reader, candidates=list(ids), lowest=LARGEST_ID, below=LARGEST_ID, count=len(ids))
-    return load_posts(shown)
+    """Those of the posts that the reader's home timeline shows now, newest first. One query."""
+    asked = {"candidates": list(ids), "lowest": LARGEST_ID, "below": LARGEST_ID, "count": len(ids)}
+    return load_them(_SHOWN_POSTS, {"reader": reader.pk, **asked})
 
 
 def author_page(
@@ -250,20 +250,28 @@ def make_graph(reader: int, follow_count: int, hashed: int, pulled: list[int]) -
     return Graph(reader, follow_count, make_tag(follow_count, hashed), pulled)
 
 
-def _from_sql(reader: User, before: int | None, count: int) -> list[int]:
-    return _ids(_PAGE_POSTS, reader, below=before or LARGEST_ID, count=count)
+def name_them(sql: str, parameters: Mapping[str, Any]) -> list[int]:
+    """The ids that a query selects."""
+    return [post for (post,) in read_prepared(sql, parameters)]
 
 
-def _ids(sql: str, reader: User, **parameters: Any) -> list[int]:
-    return [post for (post,) in read_prepared(sql, {"reader": reader.pk, **parameters})]
+load_them = load_selected  # the posts whose ids a query selects, in the same trip
+T = TypeVar("T")
+Take = Callable[[str, Mapping[str, Any]], list[T]]  # `name_them` or `load_them`
 
 
-def _from_windows(reader: User, graph: Graph, before: int | None, count: int) -> list[int]:
+def _from_sql(reader: User, before: int | None, count: int, take: Take[T]) -> list[T]:
+    return take(_PAGE_POSTS, {"reader": reader.pk, "below": before or LARGEST_ID, "count": count})
+
+
+def _from_windows(
+    reader: User, graph: Graph, before: int | None, count: int, take: Take[T], trip: Trip | None = None
+) -> list[T]:
     """The newest `count` posts below `before`: from the windows as far as all are complete, then from SQL."""
-    return posts_of(reader, _ready_windows(graph, before, count + SPARE), before, count)
+    return posts_of(reader, _ready_windows(graph, before, count + SPARE, trip), before, count, take)
 
 
-def posts_of(reader: User, windows: Sequence[Window], before: int | None, count: int) -> list[int]:
+def posts_of(reader: User, windows: Sequence[Window], before: int | None, count: int, take: Take[T]) -> list[T]:
     """What these windows, which are all of the reader's, and SQL below them have for a page."""
     wanted = count + SPARE
     floor = max(window.floor for window in windows)
@@ -272,20 +280,21 @@ def posts_of(reader: User, windows: Sequence[Window], before: int | None, count:
     full = len(candidates) == wanted
     # One's own newest posts are on their way through the fan-out, but their writer must never miss them.
     lowest = candidates[-1] if full else floor
-    below = before or LARGEST_ID
-    posts = _ids(_SHOWN_POSTS, reader, candidates=candidates, lowest=lowest, below=below, count=count)
+    asked = {"candidates": candidates, "lowest": lowest, "below": before or LARGEST_ID, "count": count}
+    posts = take(_SHOWN_POSTS, {"reader": reader.pk, **asked})
     if len(posts) == count:
         return posts
     # Below the last candidate the windows were not read; with fewer candidates they were, down to the floor.
     rest = candidates[-1] if full else min(floor, before or floor)
-    return posts + _from_sql(reader, rest, count - len(posts)) if rest else posts
+    return posts + _from_sql(reader, rest, count - len(posts), take) if rest else posts
 
 
-def _ready_windows(graph: Graph, before: int | None, wanted: int) -> list[Window]:
+def _ready_windows(graph: Graph, before: int | None, wanted: int, trip: Trip | None = None) -> list[Window]:
     """Every window of the reader's timeline; cold and outdated ones are filled from SQL first."""
     own = home(graph.reader)
-    window, versions = timelines.read_home(graph.reader, graph.pulled_authors, before=before, limit=wanted)
-    ready = read_lists(graph.pulled_authors, versions, before=before, limit=wanted)
+    pulled = graph.pulled_authors
+    window, versions = timelines.read_home(graph.reader, pulled, before=before, limit=wanted, trip=trip)
+    ready = read_lists(pulled, versions, before=before, limit=wanted)
     if window and window.tag == graph.fingerprint:
         ready[own] = window
     missing = [key for key in graph.windows if key not in ready]

@@ -22,15 +22,12 @@ posts in SQL. This module alone knows this layout.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any
-
-import redis
 
 from feeds.keys import ALIVE, AUTHOR, HOME, VERSION
-from realtime.valkey import KeyPattern, get_client
+from realtime.valkey import KeyPattern, Trip, get_client
 
 CAPACITY = 800  # posts that a filled or trimmed window has
 SLACK = 32  # posts that a window may have beyond, so that a full one is trimmed once for so many and not for each
@@ -203,29 +200,28 @@ def author_list(author: int) -> WindowKey:
 
 def read_windows(keys: Sequence[WindowKey], *, before: int | None, limit: int) -> dict[WindowKey, Window]:
     """The ready ones of these windows with up to `limit` posts below `before`, in one trip; their life is prolonged."""
-    pipeline = get_client().pipeline(transaction=False)
-    _ask(pipeline, keys, before, limit)
-    return _ready(keys, chain.from_iterable(pipeline.execute()))
+    trip = Trip()
+    windows = _ask(trip, keys, before, limit)
+    trip.go()
+    return windows()
 
 
 def read_home(
-    reader: int, authors: Sequence[int], *, before: int | None, limit: int
+    reader: int, authors: Sequence[int], *, before: int | None, limit: int, trip: Trip | None = None
 ) -> tuple[Window | None, dict[int, bytes]]:
-    """The reader's home window, as `read_windows` gives it, and the versions of the authors' lists, in one trip.
+    """The reader's home window, as `read_windows` gives it, and the versions of the authors' lists.
 
-    A list is as it was while its version is. One without a version gets one, which later readers find.
+    In one trip: `trip` where others have asked for something that must be read before. A list is as it was while its
+    version is. One without a version gets one, which later readers find.
     """
-    pipeline, key = get_client().pipeline(transaction=False), home(reader)
-    _ask(pipeline, [key], before, limit)
-    if not authors:
-        (windows,) = pipeline.execute()
-        return _ready([key], windows).get(key), {}
-    names = [VERSION.key(author=author) for author in authors]
-    pipeline.mget(names)
-    windows, versions = pipeline.execute()
-    known = {author: version for author, version in zip(authors, versions, strict=True) if version}
-    _set_versions([author for author in authors if author not in known], only_missing=True)
-    return _ready([key], windows).get(key), known
+    trip, key = trip or Trip(), home(reader)
+    windows = _ask(trip, [key], before, limit)
+    versions = trip.ask("MGET", *VERSION.keys(authors)) if authors else list
+    trip.go()
+    known = {author: version for author, version in zip(authors, versions(), strict=True) if version}
+    if len(known) < len(authors):
+        _set_versions([author for author in authors if author not in known], only_missing=True)
+    return windows().get(key), known
 
 
 def note_change(authors: Iterable[int]) -> None:
@@ -241,17 +237,18 @@ def _set_versions(authors: Iterable[int], *, only_missing: bool) -> None:
         pipeline.execute()
 
 
-def _ask(pipeline: redis.client.Pipeline, keys: Sequence[WindowKey], before: int | None, limit: int) -> None:
+def _ask(
+    trip: Trip, keys: Sequence[WindowKey], before: int | None, limit: int
+) -> Callable[[], dict[WindowKey, Window]]:
     newest = "-inf" if before is None else f"(-{before}"
+    answers = []
     for start in range(0, len(keys), KEYS_PER_CALL):
         call = keys[start : start + KEYS_PER_CALL]
-        pipeline.eval(_READ, len(call), *(key.name for key in call), newest, limit, *(key.ttl for key in call))
-
-
-def _ready(keys: Sequence[WindowKey], answers: Iterable[Any]) -> dict[WindowKey, Window]:
-    return {
+        names, lives = (key.name for key in call), (key.ttl for key in call)
+        answers.append(trip.ask("EVAL", _READ, len(call), *names, newest, limit, *lives))
+    return lambda: {
         key: Window(answer[0].decode(), int(float(answer[1])), [int(post) for post in answer[2]])
-        for key, answer in zip(keys, answers, strict=True)
+        for key, answer in zip(keys, chain.from_iterable(part() for part in answers), strict=True)
         if answer
     }
 

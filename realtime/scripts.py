@@ -158,12 +158,12 @@ def read_arguments(wanted: Mapping[str, Position | None], process: str = "") -> 
     return [READ, len(keys), *keys, *limits, *(str(wanted[name] or "") for name in names)]
 
 
-def read_answer(wanted: Mapping[str, Position | None], answer: Sequence[Any]) -> dict[str, StreamRead]:
+def read_answer(names: Iterable[str], answer: Iterable[Any]) -> dict[str, StreamRead]:
     return {
         name: StreamRead(
             Position.parse(found[0].decode()), [] if len(found) == 1 else (found[1] if found[1] != 0 else None)
         )
-        for name, found in zip(wanted, answer, strict=True)
+        for name, found in zip(names, answer, strict=True)
     }
 
 

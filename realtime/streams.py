@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,6 @@ from realtime import tokens, wake
 from realtime.keys import PRESENT
 from realtime.scripts import (
     Position,
-    StreamRead,
     append_arguments,
     chunks,
     present_answer,
@@ -33,7 +32,7 @@ from realtime.scripts import (
     readers_answer,
     readers_arguments,
 )
-from realtime.valkey import get_client
+from realtime.valkey import Trip, get_client
 
 CALLS_PER_TRIP = 10
 MEMBERS_PER_CALL = 1000  # of the set of streams with readers: answered in a fraction of a millisecond
@@ -72,7 +71,16 @@ def append_to_all(names: Iterable[str], event: dict[str, Any]) -> None:
 
 def positions(names: Sequence[str]) -> str:
     """The token of the current positions of all these streams. Take it before the data is read."""
-    return tokens.encode({name: found.position for name, found in _read(dict.fromkeys(names)).items()})
+    trip = Trip()
+    token = ask_positions(trip, names)
+    trip.go()
+    return token()
+
+
+def ask_positions(trip: Trip, names: Sequence[str]) -> Callable[[], str]:
+    """`positions` in a trip together with what is read afterwards; ask for the token when it is over."""
+    answers = _ask(trip, dict.fromkeys(names))
+    return lambda: tokens.encode_ids((name, found[0]) for name, found in answers().items())
 
 
 def read(names: Sequence[str], token: str) -> Recovery:
@@ -81,7 +89,10 @@ def read(names: Sequence[str], token: str) -> Recovery:
     A token that lacks one of the names (it is from before a follow, say) is answered with a resync too.
     """
     known = tokens.decode(token) or {}
-    found = _read({name: known.get(name) for name in names})
+    trip = Trip()
+    answers = _ask(trip, {name: known.get(name) for name in names})
+    trip.go()
+    found = read_answer(answers(), answers().values())
     current = tokens.encode({name: part.position for name, part in found.items()})
     if any(name not in known for name in names) or any(part.events is None for part in found.values()):
         return Recovery([], current, resync=True)
@@ -155,17 +166,17 @@ def _wake(appended: list[str]) -> None:
         pipeline.execute()
 
 
-def _read(wanted: dict[str, Position | None]) -> dict[str, StreamRead]:
+def _ask(trip: Trip, wanted: dict[str, Position | None]) -> Callable[[], dict[str, Any]]:
+    """Add the reading of streams to a trip; the answer for each is then what `read_answer` takes."""
     if len(wanted) > MAX_STREAMS:
         raise ValueError(f"{len(wanted)} streams in one position; at most {MAX_STREAMS} are possible.")
-    found: dict[str, StreamRead] = {}
-    pipeline = get_client().pipeline(transaction=False)
-    parts = [dict(chunk) for chunk in chunks(iter(wanted.items()))]
-    for part in parts:
-        pipeline.eval(*read_arguments(part))
-    for part, answer in zip(parts, pipeline.execute(), strict=True):
-        found |= read_answer(part, answer)
-    return found
+    parts = [dict(chunk) for chunk in chunks(wanted.items())]
+    answers = [trip.ask("EVAL", *read_arguments(part)) for part in parts]
+    return lambda: {
+        name: found
+        for part, answer in zip(parts, answers, strict=True)
+        for name, found in zip(part, answer(), strict=True)
+    }
 
 
 def _dump(event: dict[str, Any]) -> bytes:

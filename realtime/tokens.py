@@ -6,7 +6,7 @@ token that the rule does not give is ignored, so a forged token can at most make
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from realtime.scripts import Position
 
@@ -17,6 +17,11 @@ _OFFSETS = 2**53  # beyond it Lua's numbers are not exact
 def encode(positions: Mapping[str, Position]) -> str:
     """`name=epoch.offset~name=…`: safe in a URL, in a header and in an attribute."""
     return "~".join(f"{name}={position.epoch}.{position.offset}" for name, position in positions.items())
+
+
+def encode_ids(positions: Iterable[tuple[str, bytes]]) -> str:
+    """`encode` of positions as Valkey names them, `<epoch>-<offset>`: each page has one for each of its streams."""
+    return "~".join(f"{name}={position.decode().replace('-', '.')}" for name, position in positions)
 
 
 def decode(token: str) -> dict[str, Position] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -55,6 +55,27 @@ def make_async_client(*, connections: int = 8) -> redis.asyncio.Redis:
         settings.REDIS_URL, max_connections=connections, timeout=5, retry=AsyncRetry(NoBackoff(), 1), **TIMEOUTS
     )
     return redis.asyncio.Redis.from_pool(pool)
+
+
+class Trip:
+    """Commands of several modules that go to Valkey together, in their order.
+
+    Each module adds its own (`ask`); whoever has the last one sends them all (`go`), and each takes its answers apart.
+    """
+
+    def __init__(self) -> None:
+        self._pipeline: redis.client.Pipeline = get_client().pipeline(transaction=False)
+        self._answers: list[Any] = []
+
+    def ask(self, *command: Any) -> Callable[[], Any]:
+        """Add a command; what is returned gives its answer, once `go` has been called."""
+        place = len(self._pipeline)
+        self._pipeline.execute_command(*command)
+        return lambda: self._answers[place]
+
+    def go(self) -> None:
+        """Send everything. Raises redis.RedisError where Valkey is away, or refuses a command."""
+        self._answers = self._pipeline.execute()
 
 
 class JsonSerializer:

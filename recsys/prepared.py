@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db import connection
-from psycopg import Cursor
+from psycopg import RawCursor
+
+Value = int | str | datetime | Sequence[int]
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
-def read_prepared(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """The rows of a query. Its text must be the same each time: what changes goes into `parameters`.
+def read_prepared(sql: str, parameters: Mapping[str, Value]) -> list[tuple[Any, ...]]:
+    """The rows of a query. Its text must be the same each time: what changes goes into `parameters`, whose types
+    PostgreSQL must be able to tell from where they stand (a cast, a column beside them).
 
     Where connections are not kept, as behind PgBouncer, nothing is prepared.
     """
+    numbered, names = _numbered(sql)
     with _cursor() as cursor:
-        cursor.execute(sql, parameters)
+        cursor.execute(numbered, [_text_of(parameters[name]) for name in names])
         return cursor.fetchall()
 
 
-def array_of(ids: Sequence[int]) -> str:
-    """Ids as the text of an array, for a parameter that is cast to `bigint[]`.
+@cache
+def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
+    """The query with $1, $2… for its placeholders, and what these are called in this order.
 
-    As a list, psycopg would ask for each of them how it is written: 1 ms for a thousand instead of 0.05.
+    psycopg would take texts as long as these apart anew at each execution.
     """
+    names = tuple(dict.fromkeys(_PLACEHOLDER.findall(sql)))
+    return _PLACEHOLDER.sub(lambda found: f"${names.index(found[1]) + 1}", sql).replace("%%", "%"), names
+
+
+def _text_of(value: Value) -> str:
+    """Without a type of its own: as numbers, small and large ones would be of two, and the query prepared for each."""
+    return str(value) if isinstance(value, (str, int, datetime)) else _array_of(value)
+
+
+def _array_of(ids: Sequence[int]) -> str:
+    """As a list, psycopg would ask for each of them how it is written: 1 ms for a thousand instead of 0.05."""
     return f"{{{str(list(ids))[1:-1]}}}"
 
 
@@ -33,4 +53,4 @@ def _cursor() -> Any:
     # Django forbids it for all; its own cursors write their parameters into the text anyhow, and prepare nothing.
     raw.prepare_threshold = 0 if connection.settings_dict["CONN_MAX_AGE"] else None
     # Django's own wrapping, so that these queries are counted, logged and marked like all others.
-    return connection._prepare_cursor(Cursor(raw))  # type: ignore[attr-defined]
+    return connection._prepare_cursor(RawCursor(raw))  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import redis
@@ -69,8 +69,10 @@ def _text(statement: Any) -> str:
     return statement.as_string(None) if isinstance(statement, Composable) else bytes(statement).decode()
 
 
+@lru_cache(maxsize=500)
 def _writes(sql: str) -> bool:
-    # Most statements are reads and are told by their first letters.
+    # Most statements are reads and are told by their first letters. The texts are few, and looking through a long one
+    # takes a good part of the time of the query.
     return not sql.startswith(("SELECT", "SAVEPOINT", "RELEASE")) and _captured().search(sql) is not None
 
 
