@@ -15,6 +15,7 @@ from tests.web.pages import HTMX, assert_safe, text_of
 pytestmark = pytest.mark.django_db
 ACTS = ["follow", "unfollow", "mute", "unmute", "remove-follower", "block", "unblock"]
 ACTS += ["approve-request", "reject-request"]
+ENDS = ["unfollow", "unmute", "remove-follower", "unblock"]
 NEWS = {"timeline:reload", "tastes:changed"}
 
 
@@ -71,6 +72,11 @@ class TestEveryAct:
     def test_a_second_time_is_no_error(self, as_ana, ben, name):
         for _ in range(2):
             assert act(as_ana, name, ben, htmx=True).status_code == 200
+
+    def test_an_account_that_is_not_active_is_found_only_to_end_something(self, as_ana, ben, name):
+        User.objects.filter(pk=ben.pk).update(is_active=False)
+        assert act(as_ana, name, ben, htmx=True).status_code == (200 if name in ENDS else 404)
+        assert act(as_ana, name, ben).status_code == (302 if name in ENDS else 404)
 
 
 class TestFollow:
@@ -197,6 +203,20 @@ class TestFollowersOfOnesOwn:
         act(as_ana, name, cy)
         assert FollowRequest.objects.filter(requester=ben, target=cy).exists()
         assert not Follow.objects.exists()
+
+
+def test_what_ties_one_to_an_account_that_is_not_active_can_be_ended(as_ana, ana, ben):
+    Follow.objects.create(follower=ana, followee=ben)
+    Follow.objects.create(follower=ben, followee=ana)
+    cy = User.objects.create_user("cy", is_private=True)
+    do_follow(follower=ana, followee=cy)
+    do_mute(muter=ana, muted=ben)
+    User.objects.exclude(pk=ana.pk).update(is_active=False)
+    for name, person in (("unfollow", ben), ("remove-follower", ben), ("unmute", ben), ("unfollow", cy)):
+        assert act(as_ana, name, person, htmx=True, part="row").content == b""
+    do_block(blocker=ana, blocked=ben)
+    assert "Follow" not in text_of(act(as_ana, "unblock", ben, htmx=True)), "nobody can follow such an account"
+    assert not any(model.objects.exists() for model in (Follow, FollowRequest, Mute, Block))
 
 
 def test_the_mute_of_others_is_not_to_be_seen(as_ana, as_ben, ana, ben):

@@ -110,6 +110,18 @@ class TestHidden:
         as_ana.post(reverse(undo, args=[shown.username]), {"next": reverse(name)})
         assert re.search(r"You have (blocked|muted) nobody", text_of(as_ana.get(reverse(name))))
 
+    @pytest.mark.parametrize(("name", "undo"), [("blocked", "unblock"), ("muted", "unmute")])
+    def test_an_account_that_was_suspended_meanwhile_is_marked_and_let_go(self, as_ana, ana, name, undo):
+        (ben,) = make_people(1)
+        do_block(blocker=ana, blocked=ben)
+        do_mute(muter=ana, muted=ben)
+        User.objects.filter(pk=ben.pk).update(is_active=False)
+        page = as_ana.get(reverse(name))
+        assert "This account is not active" in text_of(page)
+        assert ben.get_absolute_url() + '"' not in page.content.decode(), "there is no such page"
+        assert as_ana.post(reverse(undo, args=["p0"]), {"next": reverse(name)}).url == reverse(name)
+        assert "@p0" not in text_of(as_ana.get(reverse(name)))
+
     def test_who_blocks_the_reader_is_not_told(self, as_ana, ana):
         (ben,) = make_people(1)
         do_block(blocker=ben, blocked=ana)
