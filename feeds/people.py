@@ -117,15 +117,18 @@ def unwanted_people(reader: int) -> frozenset[int]:
 
 
 def followers_page(*, person: User, reader: User | None, before: int | None = None, limit: int = PAGE) -> PeoplePage:
-    """Who follows `person`: the newest accounts first, which is the order that an index has, however many there are."""
-    edges = Follow.objects.filter(followee=person, follower__is_active=True).select_related("follower")
-    return _page(edges, "follower", reader, before, limit, by="follower_id")
+    """Who follows `person`: the newest accounts first, which is the order that an index has, however many there are.
+
+    Suspended accounts are in it for `person` alone, who can remove them; so it is with whom they follow.
+    """
+    edges = Follow.objects.filter(followee=person).select_related("follower")
+    return _page(_for_reader(edges, "follower", person, reader), "follower", reader, before, limit, by="follower_id")
 
 
 def following_page(*, person: User, reader: User | None, before: int | None = None, limit: int = PAGE) -> PeoplePage:
     """Whom `person` follows, the latest follow first."""
-    edges = Follow.objects.filter(follower=person, followee__is_active=True).select_related("followee")
-    return _page(edges, "followee", reader, before, limit)
+    edges = Follow.objects.filter(follower=person).select_related("followee")
+    return _page(_for_reader(edges, "followee", person, reader), "followee", reader, before, limit)
 
 
 def requests_page(*, target: User, before: int | None = None, limit: int = PAGE) -> PeoplePage:
@@ -149,6 +152,11 @@ def muted_page(*, reader: User, before: int | None = None, limit: int = PAGE) ->
 def request_count(*, target: User) -> int:
     """How many wait for `target`'s word, up to MOST_COUNTED."""
     return FollowRequest.objects.filter(target=target, requester__is_active=True)[:MOST_COUNTED].count()
+
+
+def _for_reader(edges: QuerySet[Any], field: str, person: User, reader: User | None) -> QuerySet[Any]:
+    """Those of `person`'s edges that `reader` may be shown: one's own all, as one can end each of them."""
+    return edges if reader == person else edges.filter(**{f"{field}__is_active": True})
 
 
 def _page(

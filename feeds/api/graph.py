@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from feeds import graph
 from feeds.api.bodies import check_person, read_object
-from feeds.api.representations import AuthorSerializer, author_body
+from feeds.api.representations import AuthorSerializer, PersonSerializer, author_body, person_body
 from feeds.people import (
     LONGEST_PAGE,
     PeoplePage,
@@ -54,7 +54,7 @@ class AnswerSerializer(OtherSerializer):
 
 
 class RelationSerializer(serializers.Serializer[Any]):
-    user = AuthorSerializer(help_text="The other user.")
+    user = PersonSerializer(help_text="The other user.")
     follows = serializers.BooleanField(help_text="The user follows the other one.")
     requested = serializers.BooleanField(help_text="The user asked to; the other account is private.")
     followed_by = serializers.BooleanField()
@@ -275,7 +275,7 @@ def _people(page: PeoplePage) -> Response:
 def _relation_body(entry: PersonEntry) -> dict[str, Any]:
     relation = entry.relation
     return {
-        "user": author_body(entry.person),
+        "user": person_body(entry.person),
         "follows": relation.follows,
         "requested": relation.requested,
         "followed_by": relation.followed_by,

@@ -124,6 +124,17 @@ class TestLists:
         assert names(following_page(person=ana, reader=dee)) == ["dee"]
         assert names(followers_page(person=ana, reader=None)) == ["dee", "ben"]
 
+    def test_show_who_was_switched_off_to_whom_they_are_about(self, people):
+        ana, ben, cy, _ = people
+        let_follow([ben, cy], [ana])
+        let_follow([ana], [ben, cy])
+        User.objects.filter(pk=cy.pk).update(is_active=False)
+        for read, count in ((followers_page, "follower_count"), (following_page, "following_count")):
+            mine = read(person=ana, reader=ana)
+            assert names(mine) == ["cy", "ben"]
+            assert len(mine.entries) == getattr(standing(person=ana, reader=ana), count)
+            assert names(read(person=ana, reader=ben)) == names(read(person=ana, reader=None)) == ["ben"]
+
     def test_requests_blocked_and_muted_are_ones_own(self, people):
         ana, ben, cy, dee = people
         set_private(ana)

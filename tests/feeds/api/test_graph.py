@@ -65,7 +65,13 @@ def test_following_answers_how_the_two_stand(api: APIClient, people: dict[str, U
         response = post(api, "ana", "follows", {"user": "ben"})
         assert response.status_code == 200, response.content
         assert response.json() == {
-            "user": {"id": people["ben"].pk, "external_id": "ben", "username": "ben", "display_name": ""},
+            "user": {
+                "id": people["ben"].pk,
+                "external_id": "ben",
+                "username": "ben",
+                "display_name": "",
+                "is_active": True,
+            },
             "follows": True,
             "requested": False,
             "followed_by": False,
@@ -95,6 +101,18 @@ def test_nobody_is_let_in_who_did_not_ask(api: APIClient) -> None:
     assert (
         post(api, "shop%2Fcy", "follow-requests", {"user": "ana", "answer": "approve"}).json()["followed_by"] is False
     )
+
+
+@pytest.mark.parametrize("word", ["follows", "followers"])
+def test_a_suspended_account_is_listed_as_such(api: APIClient, people: dict[str, User], word: str) -> None:
+    ana, ben = people["ana"], people["ben"]
+    do_follow(follower=ana, followee=ben)
+    do_follow(follower=ben, followee=ana)
+    User.objects.filter(pk=ben.pk).update(is_active=False)
+    (entry,) = api.get(address("ana", word)).json()["users"]
+    assert (entry["user"]["id"], entry["user"]["is_active"]) == (ben.pk, False)
+    assert api.delete(address("ana", f"{word}?user=ben")).status_code == 204
+    assert names(api, "ana", word) == []
 
 
 def test_blocks_and_mutes(api: APIClient) -> None:
