@@ -137,6 +137,12 @@ def requests_page(*, target: User, before: int | None = None, limit: int = PAGE)
     return _page(edges, "requester", target, before, limit)
 
 
+def sent_requests_page(*, requester: User, before: int | None = None, limit: int = PAGE) -> PeoplePage:
+    """Whose word `requester` waits for, the latest first; suspended accounts too, so that each can be withdrawn."""
+    edges = FollowRequest.objects.filter(requester=requester).select_related("target")
+    return _page(edges, "target", requester, before, limit, hide=False)
+
+
 def blocked_page(*, reader: User, before: int | None = None, limit: int = PAGE) -> PeoplePage:
     """Whom the reader has blocked, the latest first."""
     edges = Block.objects.filter(blocker=reader).select_related("blocked")

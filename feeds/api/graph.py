@@ -22,6 +22,7 @@ from feeds.people import (
     muted_page,
     relations,
     requests_page,
+    sent_requests_page,
 )
 from feeds.suggestions import suggested_people
 from recsys.accounts.models import User
@@ -165,6 +166,19 @@ class FollowRequestsView(PartnerView):
         body = read_object(request, needs=("user", "answer"), user=check_person("user"), answer=_check_answer)
         body["answer"](target=user, requester=body["user"])
         return _relation(user, body["user"])
+
+
+class SentRequestsView(PartnerView):
+    """Whom a user has asked to follow, and who has not decided yet."""
+
+    @documented(
+        "List whom a user has asked to follow", answer=RelationsSerializer, parameters=PeopleQuery, named=True,
+        problems=(404,), tag=TAG, operation="list_sent_follow_requests",
+    )  # fmt: skip
+    def get(self, request: Request, external_id: str) -> Response:
+        """The latest request first. Stopping to follow somebody (`DELETE …/follows`) withdraws it."""
+        asked, user = query(request, PeopleQuery), find_user(external_id)
+        return _people(sent_requests_page(requester=user, **asked))
 
 
 class BlocksView(PartnerView):

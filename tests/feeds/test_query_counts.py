@@ -39,6 +39,7 @@ PAGES = {
     "blocked": "/accounts/privacy/blocked/",
     "muted": "/accounts/privacy/muted/",
     "follow-requests": "/follow-requests/",
+    "sent-requests": "/follow-requests/sent/",
     "notifications": "/notifications/",
     "notifications-unseen": "/notifications/unseen/",
     "profile": "/@author/",
@@ -61,6 +62,7 @@ ANSWERS = {
     "api-follows": "/api/v1/users/me/follows",
     "api-followers": "/api/v1/users/author/followers",
     "api-follow-requests": "/api/v1/users/me/follow-requests",
+    "api-sent-requests": "/api/v1/users/me/follow-requests/sent",
     "api-blocks": "/api/v1/users/me/blocks",
     "api-mutes": "/api/v1/users/me/mutes",
     "api-replies": "/api/v1/posts/{post}/replies",
@@ -116,6 +118,8 @@ class Community:
             if n % 2:  # more of these, which home timelines leave out, and pages would go on below the windows
                 do_repost(user=self.author, post=post)
             do_follow(follower=fan, followee=self.me)
+            do_change_privacy(user=fan, is_private=True)
+            do_follow(follower=self.me, followee=fan)
             do_mute(muter=self.me, muted=muted)
             do_block(blocker=self.me, blocked=blocked)
         drain()
