@@ -177,6 +177,21 @@ class TestFollowersOfOnesOwn:
         assert "Follows you" not in text_of(response)
         assert not Follow.objects.exists()
 
+    def test_a_follower_is_removed_from_the_list_of_ones_own(self, as_ana, as_ben, ana, ben):
+        do_follow(follower=ben, followee=ana)
+        page = as_ana.get("/@ana/followers/")
+        assert 'action="/@ben/remove/"' in page.content.decode()
+        assert 'action="/@ben/follow/"' in page.content.decode()
+        assert_safe(page)
+        for client, address in (
+            (as_ben, "/@ana/followers/"),
+            (Client(), "/@ana/followers/"),
+            (as_ana, "/@ben/following/"),
+        ):
+            assert "/remove/" not in client.get(address).content.decode()
+        assert act(as_ana, "remove-follower", ben, htmx=True, part="row").content == b"", "the row goes"
+        assert "@ben" not in text_of(as_ana.get("/@ana/followers/"))
+
     def test_nobody_removes_the_followers_of_others(self, as_ana, ana, ben):
         cy = User.objects.create_user("cy")
         do_follow(follower=ben, followee=cy)
@@ -192,6 +207,20 @@ class TestFollowersOfOnesOwn:
         assert response.content == b"", "the row goes"
         assert Follow.objects.filter(follower=ben, followee=ana).exists() is followed
         assert not FollowRequest.objects.exists()
+
+    @pytest.mark.parametrize(("name", "followed"), [("approve-request", True), ("reject-request", False)])
+    def test_who_asks_is_answered_on_their_profile(self, as_ana, as_ben, ana, ben, name, followed):
+        make_private(ana)
+        do_follow(follower=ben, followee=ana)
+        page = as_ana.get("/@ben/")
+        assert "Asks to follow you" in text_of(page)
+        assert f'hx-post="{reverse(name, args=["ben"])}"' in page.content.decode()
+        assert_safe(page)
+        for other in (as_ben.get("/@ana/"), as_ana.get("/@ana/")):
+            assert "Asks to follow you" not in text_of(other)
+        answer = text_of(act(as_ana, name, ben, htmx=True, part="profile"))
+        assert "Asks to follow you" not in answer
+        assert ("Follows you" in answer) is followed
 
     @pytest.mark.parametrize("name", ["approve-request", "reject-request"])
     def test_nobody_answers_for_others(self, as_ana, as_ben, ana, ben, name):
