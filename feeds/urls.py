@@ -10,7 +10,7 @@ from feeds.api.graph import (
     SuggestionsView,
 )
 from feeds.api.lists import ListMembersView, ListsView, ListTimelineView, ListView
-from feeds.api.notifications import NotificationsView, PreferencesView, ReadView, SeenView
+from feeds.api.notifications import GroupPeopleView, NotificationsView, PreferencesView, ReadView, SeenView
 from feeds.api.pages import AuthorPostsView, HashtagView, KeptView, RepliesView
 from feeds.api.posts import BookmarksView, LikesView, PostsView, PostView, RepostsView
 from feeds.api.timelines import PositionView, TimelineView
@@ -72,10 +72,16 @@ urlpatterns = [
     path("notifications/seen/", notifications.mark_seen, name="notifications-seen"),
     path("notifications/read/", notifications.mark_read, name="notifications-read"),
     path("notifications/open/", notifications.open_group, name="notification-open"),
+    path("notifications/<str:group>/people/", notifications.people, name="notification-people"),
     path("accounts/notifications/", notifications.preferences, name="notification-preferences"),
     path("api/v1/users/<name:external_id>/notifications", NotificationsView.as_view(), name="api-notifications"),
     path("api/v1/users/<name:external_id>/notifications/seen", SeenView.as_view(), name="api-notifications-seen"),
     path("api/v1/users/<name:external_id>/notifications/read", ReadView.as_view(), name="api-notifications-read"),
+    path(
+        "api/v1/users/<name:external_id>/notifications/people",
+        GroupPeopleView.as_view(),
+        name="api-notification-people",
+    ),
     path(
         "api/v1/users/<name:external_id>/notifications/preferences",
         PreferencesView.as_view(),

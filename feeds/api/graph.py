@@ -96,7 +96,7 @@ class FollowsView(PartnerView):
     def get(self, request: Request, external_id: str) -> Response:
         """The latest follow first."""
         asked, user = query(request, PeopleQuery), find_user(external_id)
-        return _people(following_page(person=user, reader=user, **asked))
+        return people_answer(following_page(person=user, reader=user, **asked))
 
     @documented(
         "Follow somebody", body=OtherSerializer, answer=RelationSerializer, named=True, example=EXAMPLE,
@@ -130,7 +130,7 @@ class FollowersView(PartnerView):
     def get(self, request: Request, external_id: str) -> Response:
         """The newest accounts first."""
         asked, user = query(request, PeopleQuery), find_user(external_id)
-        return _people(followers_page(person=user, reader=user, **asked))
+        return people_answer(followers_page(person=user, reader=user, **asked))
 
     @documented(
         "Remove a follower", answer=None, parameters=OtherQuery, named=True,
@@ -153,7 +153,7 @@ class FollowRequestsView(PartnerView):
     def get(self, request: Request, external_id: str) -> Response:
         """The latest request first."""
         asked, user = query(request, PeopleQuery), find_user(external_id)
-        return _people(requests_page(target=user, **asked))
+        return people_answer(requests_page(target=user, **asked))
 
     @documented(
         "Answer a request to follow", body=AnswerSerializer, answer=RelationSerializer, named=True,
@@ -178,7 +178,7 @@ class SentRequestsView(PartnerView):
     def get(self, request: Request, external_id: str) -> Response:
         """The latest request first. Stopping to follow somebody (`DELETE …/follows`) withdraws it."""
         asked, user = query(request, PeopleQuery), find_user(external_id)
-        return _people(sent_requests_page(requester=user, **asked))
+        return people_answer(sent_requests_page(requester=user, **asked))
 
 
 class BlocksView(PartnerView):
@@ -191,7 +191,7 @@ class BlocksView(PartnerView):
     def get(self, request: Request, external_id: str) -> Response:
         """The latest block first."""
         asked = query(request, PeopleQuery)
-        return _people(blocked_page(reader=find_user(external_id), **asked))
+        return people_answer(blocked_page(reader=find_user(external_id), **asked))
 
     @documented(
         "Block somebody", body=OtherSerializer, answer=RelationSerializer, named=True, example=EXAMPLE,
@@ -225,7 +225,7 @@ class MutesView(PartnerView):
     def get(self, request: Request, external_id: str) -> Response:
         """The latest mute first."""
         asked = query(request, PeopleQuery)
-        return _people(muted_page(reader=find_user(external_id), **asked))
+        return people_answer(muted_page(reader=find_user(external_id), **asked))
 
     @documented(
         "Mute somebody", body=OtherSerializer, answer=RelationSerializer, named=True, example=EXAMPLE,
@@ -282,7 +282,8 @@ def _relation(user: User, other: User) -> Response:
     return Response(_relation_body(PersonEntry(other, relation)))
 
 
-def _people(page: PeoplePage) -> Response:
+def people_answer(page: PeoplePage) -> Response:
+    """A page of people as `RelationsSerializer` describes it."""
     return Response({"users": [_relation_body(entry) for entry in page.entries], "next_before": page.next_before})
 
 
