@@ -116,8 +116,8 @@ def find_list(owner: User, pk: int) -> AccountList | None:
 
 
 def members_of(account_list: AccountList) -> list[User]:
-    """Whoever is in the list, the last one added first."""
-    found = ListMember.objects.filter(list=account_list, member__is_active=True).select_related("member")
+    """Whoever is in the list, the last one added first; suspended accounts too, which count and can be taken out."""
+    found = ListMember.objects.filter(list=account_list).select_related("member")
     return [one.member for one in found.order_by("-pk")]
 
 

@@ -10,13 +10,16 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import BooleanField, F, Q
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 from django.utils.text import Truncator
 
 from feeds.models import Notification, NotificationKind, NotificationPreference, Post
 from feeds.notify import IS_RECENT, KEPT, is_for
+from feeds.people import PAGE as PEOPLE_PAGE
+from feeds.people import PeoplePage, people_page
 from recsys.accounts.models import User
 from recsys.inputs import FieldError, InputError
 
@@ -117,14 +120,25 @@ class Group:
     post: Post | None
 
     @cached_property
+    def named(self) -> str:
+        """The people whom it names, as one would say it: "Ana and Ben", or "Ana, Ben" where there are `others`."""
+        names = [actor.name for actor in self.actors]
+        if self.others:
+            return ", ".join(names[: FACES - 1])
+        return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+    @property
+    def others(self) -> str:
+        """The rest of them: "12 others"; "" where all are named."""
+        if self.count <= len(self.actors):
+            return ""
+        rest = self.count - len(self.actors[: FACES - 1])
+        return f"{rest:,} other{'' if rest == 1 else 's'}"
+
+    @property
     def who(self) -> str:
         """The people, as one would say it."""
-        names = [actor.name for actor in self.actors]
-        if self.count > len(names):
-            names = names[: FACES - 1]
-            others = self.count - len(names)
-            return f"{', '.join(names)} and {others:,} other{'' if others == 1 else 's'}"
-        return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+        return " and ".join(filter(None, [self.named, self.others]))
 
     @property
     def did(self) -> str:
@@ -148,9 +162,12 @@ class Group:
             return self.post.get_absolute_url()
         if self.key.kind == NotificationKind.REQUEST:
             return reverse("follow-requests")
-        if self.count > 1:
-            return reverse("followers", args=[self.recipient.username])
-        return self.actors[0].get_absolute_url()
+        return self.people_url if self.count > 1 else self.actors[0].get_absolute_url()
+
+    @property
+    def people_url(self) -> str:
+        """Where all its people are listed."""
+        return reverse("notification-people", args=[str(self.key)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +232,17 @@ def notification_group(*, recipient: User, key: GroupKey) -> Group | None:
     """One group as it is now; None where there is none of that key."""
     rows = _group_rows(recipient.pk, Cursor(LARGEST_ID, LARGEST_ID), 1, key)
     return next(iter(_groups(recipient, rows)), None)
+
+
+def group_people(*, recipient: User, key: GroupKey, before: int | None = None, limit: int = PEOPLE_PAGE) -> PeoplePage:
+    """A page of the people of a group, the latest first, by the same rule as the group itself. Two queries.
+
+    Where the recipient's notifications have reached their bound, these are fewer than the group counts.
+    """
+    row = Notification._meta.db_table
+    is_shown = RawSQL(f"{row}.created_at {IS_RECENT} AND {is_for(row, recipient.pk)}", [], BooleanField())  # noqa: S611
+    rows = Notification.objects.filter(key.holds(), is_shown, recipient=recipient).select_related("actor")
+    return people_page(rows, "actor", recipient, before, limit, hide=False)
 
 
 def _groups_sql(recipient: int) -> str:

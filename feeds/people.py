@@ -117,33 +117,44 @@ def unwanted_people(reader: int) -> frozenset[int]:
 
 
 def followers_page(*, person: User, reader: User | None, before: int | None = None, limit: int = PAGE) -> PeoplePage:
-    """Who follows `person`: the newest accounts first, which is the order that an index has, however many there are."""
-    edges = Follow.objects.filter(followee=person, follower__is_active=True).select_related("follower")
-    return _page(edges, "follower", reader, before, limit, by="follower_id")
+    """Who follows `person`: the newest accounts first, which is the order that an index has, however many there are.
+
+    Suspended accounts are in it for `person` alone, who can remove them; so it is with whom they follow.
+    """
+    edges = Follow.objects.filter(followee=person).select_related("follower")
+    return people_page(
+        _for_reader(edges, "follower", person, reader), "follower", reader, before, limit, by="follower_id"
+    )
 
 
 def following_page(*, person: User, reader: User | None, before: int | None = None, limit: int = PAGE) -> PeoplePage:
     """Whom `person` follows, the latest follow first."""
-    edges = Follow.objects.filter(follower=person, followee__is_active=True).select_related("followee")
-    return _page(edges, "followee", reader, before, limit)
+    edges = Follow.objects.filter(follower=person).select_related("followee")
+    return people_page(_for_reader(edges, "followee", person, reader), "followee", reader, before, limit)
 
 
 def requests_page(*, target: User, before: int | None = None, limit: int = PAGE) -> PeoplePage:
     """Who waits for `target`'s word, the latest first."""
     edges = FollowRequest.objects.filter(target=target, requester__is_active=True).select_related("requester")
-    return _page(edges, "requester", target, before, limit)
+    return people_page(edges, "requester", target, before, limit)
+
+
+def sent_requests_page(*, requester: User, before: int | None = None, limit: int = PAGE) -> PeoplePage:
+    """Whose word `requester` waits for, the latest first; suspended accounts too, so that each can be withdrawn."""
+    edges = FollowRequest.objects.filter(requester=requester).select_related("target")
+    return people_page(edges, "target", requester, before, limit, hide=False)
 
 
 def blocked_page(*, reader: User, before: int | None = None, limit: int = PAGE) -> PeoplePage:
     """Whom the reader has blocked, the latest first."""
     edges = Block.objects.filter(blocker=reader).select_related("blocked")
-    return _page(edges, "blocked", reader, before, limit, hide=False)
+    return people_page(edges, "blocked", reader, before, limit, hide=False)
 
 
 def muted_page(*, reader: User, before: int | None = None, limit: int = PAGE) -> PeoplePage:
     """Whom the reader has muted, the latest first."""
     edges = Mute.objects.filter(muter=reader).select_related("muted")
-    return _page(edges, "muted", reader, before, limit, hide=False)
+    return people_page(edges, "muted", reader, before, limit, hide=False)
 
 
 def request_count(*, target: User) -> int:
@@ -151,7 +162,12 @@ def request_count(*, target: User) -> int:
     return FollowRequest.objects.filter(target=target, requester__is_active=True)[:MOST_COUNTED].count()
 
 
-def _page(
+def _for_reader(edges: QuerySet[Any], field: str, person: User, reader: User | None) -> QuerySet[Any]:
+    """Those of `person`'s edges that `reader` may be shown: one's own all, as one can end each of them."""
+    return edges if reader == person else edges.filter(**{f"{field}__is_active": True})
+
+
+def people_page(
     edges: QuerySet[Any],
     field: str,
     reader: User | None,

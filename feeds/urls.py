@@ -1,8 +1,16 @@
 from django.urls import path
 
-from feeds.api.graph import BlocksView, FollowersView, FollowRequestsView, FollowsView, MutesView, SuggestionsView
+from feeds.api.graph import (
+    BlocksView,
+    FollowersView,
+    FollowRequestsView,
+    FollowsView,
+    MutesView,
+    SentRequestsView,
+    SuggestionsView,
+)
 from feeds.api.lists import ListMembersView, ListsView, ListTimelineView, ListView
-from feeds.api.notifications import NotificationsView, PreferencesView, ReadView, SeenView
+from feeds.api.notifications import GroupPeopleView, NotificationsView, PreferencesView, ReadView, SeenView
 from feeds.api.pages import AuthorPostsView, HashtagView, KeptView, RepliesView
 from feeds.api.posts import BookmarksView, LikesView, PostsView, PostView, RepostsView
 from feeds.api.timelines import PositionView, TimelineView
@@ -41,6 +49,7 @@ urlpatterns = [
     path("api/v1/users/<name:external_id>/follows", FollowsView.as_view(), name="api-follows"),
     path("api/v1/users/<name:external_id>/followers", FollowersView.as_view(), name="api-followers"),
     path("api/v1/users/<name:external_id>/follow-requests", FollowRequestsView.as_view(), name="api-follow-requests"),
+    path("api/v1/users/<name:external_id>/follow-requests/sent", SentRequestsView.as_view(), name="api-sent-requests"),
     path("api/v1/users/<name:external_id>/blocks", BlocksView.as_view(), name="api-blocks"),
     path("api/v1/users/<name:external_id>/mutes", MutesView.as_view(), name="api-mutes"),
     path("api/v1/users/<name:external_id>/suggestions", SuggestionsView.as_view(), name="api-suggestions"),
@@ -57,15 +66,22 @@ urlpatterns = [
     path("accounts/privacy/blocked/", privacy.blocked, name="blocked"),
     path("accounts/privacy/muted/", privacy.muted, name="muted"),
     path("follow-requests/", privacy.follow_requests, name="follow-requests"),
+    path("follow-requests/sent/", privacy.sent_requests, name="sent-requests"),
     path("notifications/", notifications.index, name="notifications"),
     path("notifications/unseen/", notifications.unseen, name="notifications-unseen"),
     path("notifications/seen/", notifications.mark_seen, name="notifications-seen"),
     path("notifications/read/", notifications.mark_read, name="notifications-read"),
     path("notifications/open/", notifications.open_group, name="notification-open"),
+    path("notifications/<str:group>/people/", notifications.people, name="notification-people"),
     path("accounts/notifications/", notifications.preferences, name="notification-preferences"),
     path("api/v1/users/<name:external_id>/notifications", NotificationsView.as_view(), name="api-notifications"),
     path("api/v1/users/<name:external_id>/notifications/seen", SeenView.as_view(), name="api-notifications-seen"),
     path("api/v1/users/<name:external_id>/notifications/read", ReadView.as_view(), name="api-notifications-read"),
+    path(
+        "api/v1/users/<name:external_id>/notifications/people",
+        GroupPeopleView.as_view(),
+        name="api-notification-people",
+    ),
     path(
         "api/v1/users/<name:external_id>/notifications/preferences",
         PreferencesView.as_view(),

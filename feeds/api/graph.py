@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from feeds import graph
 from feeds.api.bodies import check_person, read_object
-from feeds.api.representations import AuthorSerializer, author_body
+from feeds.api.representations import AuthorSerializer, PersonSerializer, author_body, person_body
 from feeds.people import (
     LONGEST_PAGE,
     PeoplePage,
@@ -22,6 +22,7 @@ from feeds.people import (
     muted_page,
     relations,
     requests_page,
+    sent_requests_page,
 )
 from feeds.suggestions import suggested_people
 from recsys.accounts.models import User
@@ -54,7 +55,7 @@ class AnswerSerializer(OtherSerializer):
 
 
 class RelationSerializer(serializers.Serializer[Any]):
-    user = AuthorSerializer(help_text="The other user.")
+    user = PersonSerializer(help_text="The other user.")
     follows = serializers.BooleanField(help_text="The user follows the other one.")
     requested = serializers.BooleanField(help_text="The user asked to; the other account is private.")
     followed_by = serializers.BooleanField()
@@ -95,7 +96,7 @@ class FollowsView(PartnerView):
     def get(self, request: Request, external_id: str) -> Response:
         """The latest follow first."""
         asked, user = query(request, PeopleQuery), find_user(external_id)
-        return _people(following_page(person=user, reader=user, **asked))
+        return people_answer(following_page(person=user, reader=user, **asked))
 
     @documented(
         "Follow somebody", body=OtherSerializer, answer=RelationSerializer, named=True, example=EXAMPLE,
@@ -129,7 +130,7 @@ class FollowersView(PartnerView):
     def get(self, request: Request, external_id: str) -> Response:
         """The newest accounts first."""
         asked, user = query(request, PeopleQuery), find_user(external_id)
-        return _people(followers_page(person=user, reader=user, **asked))
+        return people_answer(followers_page(person=user, reader=user, **asked))
 
     @documented(
         "Remove a follower", answer=None, parameters=OtherQuery, named=True,
@@ -152,7 +153,7 @@ class FollowRequestsView(PartnerView):
     def get(self, request: Request, external_id: str) -> Response:
         """The latest request first."""
         asked, user = query(request, PeopleQuery), find_user(external_id)
-        return _people(requests_page(target=user, **asked))
+        return people_answer(requests_page(target=user, **asked))
 
     @documented(
         "Answer a request to follow", body=AnswerSerializer, answer=RelationSerializer, named=True,
@@ -167,6 +168,19 @@ class FollowRequestsView(PartnerView):
         return _relation(user, body["user"])
 
 
+class SentRequestsView(PartnerView):
+    """Whom a user has asked to follow, and who has not decided yet."""
+
+    @documented(
+        "List whom a user has asked to follow", answer=RelationsSerializer, parameters=PeopleQuery, named=True,
+        problems=(404,), tag=TAG, operation="list_sent_follow_requests",
+    )  # fmt: skip
+    def get(self, request: Request, external_id: str) -> Response:
+        """The latest request first. Stopping to follow somebody (`DELETE …/follows`) withdraws it."""
+        asked, user = query(request, PeopleQuery), find_user(external_id)
+        return people_answer(sent_requests_page(requester=user, **asked))
+
+
 class BlocksView(PartnerView):
     """Whom a user has blocked."""
 
@@ -177,7 +191,7 @@ class BlocksView(PartnerView):
     def get(self, request: Request, external_id: str) -> Response:
         """The latest block first."""
         asked = query(request, PeopleQuery)
-        return _people(blocked_page(reader=find_user(external_id), **asked))
+        return people_answer(blocked_page(reader=find_user(external_id), **asked))
 
     @documented(
         "Block somebody", body=OtherSerializer, answer=RelationSerializer, named=True, example=EXAMPLE,
@@ -211,7 +225,7 @@ class MutesView(PartnerView):
     def get(self, request: Request, external_id: str) -> Response:
         """The latest mute first."""
         asked = query(request, PeopleQuery)
-        return _people(muted_page(reader=find_user(external_id), **asked))
+        return people_answer(muted_page(reader=find_user(external_id), **asked))
 
     @documented(
         "Mute somebody", body=OtherSerializer, answer=RelationSerializer, named=True, example=EXAMPLE,
@@ -268,14 +282,15 @@ def _relation(user: User, other: User) -> Response:
     return Response(_relation_body(PersonEntry(other, relation)))
 
 
-def _people(page: PeoplePage) -> Response:
+def people_answer(page: PeoplePage) -> Response:
+    """A page of people as `RelationsSerializer` describes it."""
     return Response({"users": [_relation_body(entry) for entry in page.entries], "next_before": page.next_before})
 
 
 def _relation_body(entry: PersonEntry) -> dict[str, Any]:
     relation = entry.relation
     return {
-        "user": author_body(entry.person),
+        "user": person_body(entry.person),
         "follows": relation.follows,
         "requested": relation.requested,
         "followed_by": relation.followed_by,

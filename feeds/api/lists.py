@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from feeds.api.bodies import check_person, read_object
-from feeds.api.representations import AuthorSerializer, author_body
+from feeds.api.representations import PersonSerializer, person_body
 from feeds.api.timelines import PageQuery, PageSerializer, page_body
 from feeds.lists import (
     LONGEST_NAME,
@@ -60,7 +60,7 @@ class MemberQuery(StrictQuery):
 
 
 class MembersSerializer(serializers.Serializer[Any]):
-    members = AuthorSerializer(many=True, help_text="The last one added first; 500 at most.")
+    members = PersonSerializer(many=True, help_text="The last one added first; 500 at most.")
 
 
 class ListsView(PartnerView):
@@ -152,7 +152,7 @@ class ListMembersView(PartnerView):
     )
     def get(self, request: Request, external_id: str, pk: int) -> Response:
         query(request)
-        return Response({"members": [author_body(one) for one in members_of(_list(external_id, pk))]})
+        return Response({"members": [person_body(one) for one in members_of(_list(external_id, pk))]})
 
     @documented(
         "Add a member to a list",

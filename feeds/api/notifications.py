@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from feeds.api.bodies import read_object
+from feeds.api.graph import PeopleQuery, RelationsSerializer, people_answer
 from feeds.api.representations import AuthorSerializer, author_body
 from feeds.models import NotificationKind
 from feeds.notifications import (
@@ -23,6 +24,7 @@ from feeds.notifications import (
     do_mark_read,
     do_mark_seen,
     do_save_preferences,
+    group_people,
     notification_page,
     unread_count,
     unwanted_kinds,
@@ -46,6 +48,21 @@ class CursorField(serializers.Field[Cursor, str, str, Any]):
         return cursor
 
 
+@extend_schema_field(OpenApiTypes.STR)
+class GroupField(serializers.Field[GroupKey, str, str, Any]):
+    """`key` of a group."""
+
+    def to_internal_value(self, data: str) -> GroupKey:
+        try:
+            return GroupKey.parse(data)
+        except InputError as error:
+            raise serializers.ValidationError(error.errors[0].message) from error
+
+
+class GroupPeopleQuery(PeopleQuery):
+    group = GroupField(help_text="The `key` of the group, such as like-17.")
+
+
 class NotificationsQuery(StrictQuery):
     before = CursorField(default=None, help_text="`next_before` of the page before. Left out: the newest.")
     limit = serializers.IntegerField(
@@ -54,7 +71,7 @@ class NotificationsQuery(StrictQuery):
 
 
 class GroupSerializer(serializers.Serializer[Any]):
-    key = serializers.CharField(help_text="What marks this group as read, such as like-17.")
+    key = serializers.CharField(help_text="What names this group, to mark it as read and to list its people: like-17.")
     kind = serializers.CharField(help_text=KINDS)
     id = serializers.IntegerField(help_text="The newest notification of the group.")
     at = serializers.DateTimeField(help_text="When the newest was.")
@@ -110,6 +127,24 @@ class NotificationsView(PartnerView):
         groups = [_group_body(group) for group in page.groups]
         following = str(page.next_before) if page.next_before else None
         return Response({"groups": groups, "next_before": following, "unseen": unread_count(user)})
+
+
+class GroupPeopleView(PartnerView):
+    """Everybody of a group of notifications."""
+
+    @documented(
+        "Show the people of a group of notifications",
+        answer=RelationsSerializer,
+        parameters=GroupPeopleQuery,
+        named=True,
+        problems=(404,),
+        tag="Feeds",
+        operation="notification_people",
+    )
+    def get(self, request: Request, external_id: str) -> Response:
+        """The latest first, and how the user stands to each. Of a group that has gone, nobody. Marks nothing."""
+        asked = query(request, GroupPeopleQuery)
+        return people_answer(group_people(recipient=find_user(external_id), key=asked.pop("group"), **asked))
 
 
 class SeenView(PartnerView):

@@ -20,6 +20,10 @@ class AuthorSerializer(serializers.Serializer[Any]):
     display_name = serializers.CharField()
 
 
+class PersonSerializer(AuthorSerializer):
+    is_active = serializers.BooleanField(help_text="False: the account is suspended.")
+
+
 class ParentSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField(allow_null=True, help_text="Null: it is gone, or not for the reader.")
     author = AuthorSerializer(allow_null=True)
@@ -78,6 +82,10 @@ def author_body(author: User) -> dict[str, Any]:
         "username": author.username,
         "display_name": author.display_name,
     }
+
+
+def person_body(person: User) -> dict[str, Any]:
+    return author_body(person) | {"is_active": person.is_active}
 
 
 def post_bodies(reader: User | None, posts: Sequence[Post]) -> list[dict[str, Any]]:

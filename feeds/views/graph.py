@@ -1,4 +1,7 @@
-"""The buttons of the social graph: each changes how the signed-in user stands to one person."""
+"""The buttons of the social graph: each changes how the signed-in user stands to one person.
+
+What ends something also finds an account that is not active any more, so that nobody is tied to one for good.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def follow(request: HttpRequest, user: User, username: str) -> HttpResponse:
 @paced()
 @signed_in
 def unfollow(request: HttpRequest, user: User, username: str) -> HttpResponse:
-    return _change(request, user, username, lambda person: graph.do_unfollow(follower=user, followee=person))
+    return _end(request, user, username, lambda person: graph.do_unfollow(follower=user, followee=person))
 
 
 @require_POST
@@ -46,14 +49,14 @@ def mute(request: HttpRequest, user: User, username: str) -> HttpResponse:
 @paced()
 @signed_in
 def unmute(request: HttpRequest, user: User, username: str) -> HttpResponse:
-    return _change(request, user, username, lambda person: graph.do_unmute(muter=user, muted=person))
+    return _end(request, user, username, lambda person: graph.do_unmute(muter=user, muted=person))
 
 
 @require_POST
 @paced()
 @signed_in
 def remove_follower(request: HttpRequest, user: User, username: str) -> HttpResponse:
-    return _change(request, user, username, lambda person: graph.do_remove_follower(user=user, follower=person))
+    return _end(request, user, username, lambda person: graph.do_remove_follower(user=user, follower=person))
 
 
 @require_http_methods(["GET", "POST"])
@@ -70,7 +73,7 @@ def block(request: HttpRequest, user: User, username: str) -> HttpResponse:
 @paced()
 @signed_in
 def unblock(request: HttpRequest, user: User, username: str) -> HttpResponse:
-    return _change(request, user, username, lambda person: graph.do_unblock(blocker=user, blocked=person))
+    return _end(request, user, username, lambda person: graph.do_unblock(blocker=user, blocked=person))
 
 
 @require_POST
@@ -88,8 +91,15 @@ def reject(request: HttpRequest, user: User, username: str) -> HttpResponse:
 
 
 def _change(request: HttpRequest, user: User, username: str, write: Callable[[User], object]) -> HttpResponse:
+    return _do(request, user, named_person(username), write)
+
+
+def _end(request: HttpRequest, user: User, username: str, write: Callable[[User], object]) -> HttpResponse:
+    return _do(request, user, named_person(username, active=False), write)
+
+
+def _do(request: HttpRequest, user: User, person: User, write: Callable[[User], object]) -> HttpResponse:
     """Do it, and show what has become of it; say what is in the way where it cannot be done."""
-    person = named_person(username)
     if person == user:
         raise PermissionDenied
     before = standing(person=person, reader=user)

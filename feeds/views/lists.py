@@ -25,9 +25,10 @@ from feeds.lists import (
 from feeds.models import AccountList
 from feeds.pages import list_page
 from feeds.views.context import page_context
+from feeds.views.people import named_person
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, keyset, signed_in
-from recsys.accounts.selectors import active_user
+from recsys.accounts.selectors import user_named
 from recsys.events.limits import paced
 from recsys.inputs import InputError
 from recsys.recommend.views import picks
@@ -98,7 +99,7 @@ def add(request: HttpRequest, user: User, pk: int) -> HttpResponse:
     """Put the person whose name was typed into a list."""
     found = _mine(user, pk)
     written = request.POST.get("username", "").strip().removeprefix("@")
-    person = active_user(written)
+    person = user_named(written)
     try:
         if person is None:
             return _edit_page(request, found, None, fault="There is nobody of this name.", status=422)
@@ -114,7 +115,7 @@ def add(request: HttpRequest, user: User, pk: int) -> HttpResponse:
 def remove(request: HttpRequest, user: User, pk: int, username: str) -> HttpResponse:
     """Take a person out of a list."""
     found = _mine(user, pk)
-    do_remove_member(account_list=found, member=_person(username))
+    do_remove_member(account_list=found, member=named_person(username, active=False))
     return redirect("list-edit", found.pk)
 
 
@@ -123,7 +124,7 @@ def remove(request: HttpRequest, user: User, pk: int, username: str) -> HttpResp
 @signed_in
 def of_person(request: HttpRequest, user: User, username: str) -> HttpResponse:
     """In which of the reader's lists somebody is, to be changed all at once."""
-    person = _person(username)
+    person = named_person(username)
     faults: list[str] = []
     if request.method == "POST":
         try:
@@ -156,10 +157,3 @@ def _mine(user: User, pk: int) -> AccountList:
     if found is None:
         raise Http404("You have no such list.")
     return found
-
-
-def _person(username: str) -> User:
-    person = active_user(username)
-    if person is None:
-        raise Http404("There is nobody of this name.")
-    return person

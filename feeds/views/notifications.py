@@ -7,12 +7,13 @@ by a POST once it is visible, and going to what a notification is about is a POS
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from feeds.forms import NotificationsForm
+from feeds.models import NotificationKind
 from feeds.notifications import (
     LARGEST_ID,
     Cursor,
@@ -20,13 +21,15 @@ from feeds.notifications import (
     do_mark_read,
     do_mark_seen,
     do_save_preferences,
+    group_people,
     notification_group,
     notification_page,
     unread_count,
     unwanted_kinds,
 )
+from feeds.views.context import people_context
 from recsys.accounts.models import User
-from recsys.accounts.requests import is_fragment, signed_in
+from recsys.accounts.requests import is_fragment, keyset, signed_in
 from recsys.events.limits import paced
 from recsys.inputs import InputError
 
@@ -79,6 +82,32 @@ def open_group(request: HttpRequest, user: User) -> HttpResponse:
     group = notification_group(recipient=user, key=key)
     do_mark_read(recipient=user, group=key, up_to=_up_to(request))
     return redirect(group or "notifications")
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+@signed_in
+def people(request: HttpRequest, user: User, group: str) -> HttpResponse:
+    """Everybody of a group, those whom "and 12 others" does not name too; a group that has gone leads back to the list.
+
+    Who asks to follow can be answered here.
+    """
+    key = _key(group)
+    page = group_people(recipient=user, key=key, before=keyset(request))
+    context = people_context(request, page, "requests" if key.kind == NotificationKind.REQUEST else "group")
+    if is_fragment(request):
+        return render(request, "feeds/_people.html", context)
+    found = notification_group(recipient=user, key=key)
+    if found is None:
+        return redirect("notifications")
+    return render(request, "feeds/notification_people.html", context | {"group": found})
+
+
+def _key(text: str) -> GroupKey:
+    try:
+        return GroupKey.parse(text)
+    except InputError as error:
+        raise Http404("There are no such notifications.") from error
 
 
 def _up_to(request: HttpRequest) -> int:

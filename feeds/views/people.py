@@ -14,7 +14,7 @@ from feeds.selectors import author_page
 from feeds.views.context import page_context, people_context
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, keyset, reader
-from recsys.accounts.selectors import active_user
+from recsys.accounts.selectors import user_named
 from recsys.recommend.views import picks, trends
 
 
@@ -54,9 +54,9 @@ def _people(request: HttpRequest, username: str, which: str, read: Callable[...,
     return render(request, "feeds/_people.html" if is_fragment(request) else "feeds/people.html", context)
 
 
-def named_person(username: str) -> User:
-    """The active user of this name, or an answer that there is nobody."""
-    person = active_user(username)
+def named_person(username: str, *, active: bool = True) -> User:
+    """The user of this name, of those who are active unless told otherwise, or an answer that there is nobody."""
+    person = user_named(username, active=active)
     if person is None:
         raise Http404("There is nobody of this name.")
     return person

@@ -10,7 +10,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from feeds.forms import PrivacyForm
 from feeds.graph import do_change_privacy
-from feeds.people import PeoplePage, blocked_page, muted_page, requests_page
+from feeds.people import PeoplePage, blocked_page, muted_page, requests_page, sent_requests_page
 from feeds.views.context import people_context
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, keyset, signed_in
@@ -24,6 +24,15 @@ def follow_requests(request: HttpRequest, user: User) -> HttpResponse:
     """Who asks to follow, to be let in or sent away."""
     page = requests_page(target=user, before=keyset(request))
     return _people(request, page, "requests", "feeds/follow_requests.html")
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+@signed_in
+def sent_requests(request: HttpRequest, user: User) -> HttpResponse:
+    """Whom one has asked to follow, to be withdrawn."""
+    page = sent_requests_page(requester=user, before=keyset(request))
+    return _people(request, page, "sent", "feeds/follow_requests.html")
 
 
 @require_http_methods(["GET", "POST"])

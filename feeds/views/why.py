@@ -1,4 +1,4 @@
-"""Why a reader sees a post, told to the reader."""
+"""Why a reader sees a post, or does not in their home timeline, told to the reader."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from recsys.accounts.requests import signed_in
 @require_safe
 @signed_in
 def why(request: HttpRequest, user: User, pk: int) -> HttpResponse:
-    """Why is this in my timeline? A post that is not for them is as little there as one that never was."""
+    """Why a post is in the home timeline or, where the reader came across it elsewhere, why it is not.
+
+    A post that is not for them is as little there as one that never was.
+    """
     post = find_post(reader=user, pk=pk)
     told = explain(reader=user, post=pk)
     related = Post.objects.select_related("author").filter(pk=told.related).first() if told.related else None

@@ -9,12 +9,15 @@ from django.db.models import Q
 from recsys.accounts.models import User
 
 
-def active_user(username: str) -> User | None:
-    """The active user of this name. Sign-up stores names in lower case; others may come from the admin as written."""
+def user_named(username: str, *, active: bool = True) -> User | None:
+    """The user of this name, of those who are active unless told otherwise.
+
+    Sign-up stores names in lower case; others may come from the admin as written.
+    """
     if "\x00" in username:  # which PostgreSQL would not even compare
         return None
-    found = User.objects.filter(username__in={username, username.lower()}, is_active=True)
-    users = {user.username: user for user in found}
+    found = User.objects.filter(username__in={username, username.lower()})
+    users = {user.username: user for user in (found.filter(is_active=True) if active else found)}
     return users.get(username) or users.get(username.lower())
 
 

@@ -23,9 +23,10 @@ LONGEST = 128
 RESERVED = "id:"
 SUBRESOURCES = (  # patterns of what may follow a name
     "recommendations", "similar", "timeline", "timeline/position", "timeline/why", "posts", "bookmarks",
-    "follows", "followers", "follow-requests", "blocks", "mutes", "suggestions",
+    "follows", "followers", "follow-requests", "follow-requests/sent", "blocks", "mutes", "suggestions",
     "lists", "lists/[0-9]+", "lists/[0-9]+/timeline", "lists/[0-9]+/members",
-    "notifications", "notifications/seen", "notifications/read", "notifications/preferences",
+    "notifications", "notifications/seen", "notifications/read", "notifications/people",
+    "notifications/preferences",
 )  # fmt: skip
 _NUMBER = re.compile(rf"{RESERVED}([0-9]{{1,18}})", re.ASCII)
 

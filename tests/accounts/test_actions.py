@@ -4,7 +4,7 @@ import pytest
 
 from recsys.accounts.actions import UserInput, check_user, do_update_profile, do_upsert_users
 from recsys.accounts.models import User
-from recsys.accounts.selectors import active_user, user_ids
+from recsys.accounts.selectors import user_ids, user_named
 from recsys.inputs import InputError
 
 
@@ -102,11 +102,12 @@ def test_update_profile_changes_only_what_is_given(django_assert_num_queries):
 
 
 @pytest.mark.django_db
-def test_selectors_find_active_users_only():
+def test_selectors_find_active_users_unless_told_otherwise():
     ana = User.objects.create_user("ana", external_id="1")
     User.objects.create_user("gone", is_active=False)
     User.objects.create_user("Big")
-    assert active_user("Ana") == ana
-    assert active_user("Big") is not None
-    assert active_user("gone") is None
+    assert user_named("Ana") == ana
+    assert user_named("Big") is not None
+    assert user_named("gone") is None
+    assert user_named("gone", active=False) is not None
     assert user_ids(["1", "2"]) == {"1": ana.pk}

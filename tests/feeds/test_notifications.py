@@ -15,6 +15,7 @@ from feeds.notifications import (
     do_mark_read,
     do_mark_seen,
     do_save_preferences,
+    group_people,
     notification_group,
     notification_page,
     unread_count,
@@ -105,6 +106,70 @@ class TestWords:
     def test_every_kind_has_its_words_and_its_picture(self):
         assert set(notifications.DEEDS) == set(notifications.ICONS) == set(NotificationKind)
         assert notifications.DEEDS[NotificationKind.REQUEST] == ("wants to follow you", "want to follow you")
+
+
+class TestPeople:
+    def names(self, page) -> list[str]:
+        return [entry.person.username for entry in page.entries]
+
+    def key(self, post: Post) -> GroupKey:
+        return GroupKey(NotificationKind.LIKE, post.pk)
+
+    def test_all_of_a_group_come_by_keyset_the_latest_first(self, ana, people, post):
+        like(post, *people)
+        like(write(ana, "Other"), people[0])
+        seen, before = [], None
+        for _ in range(3):
+            page = group_people(recipient=ana, key=self.key(post), before=before, limit=2)
+            seen += self.names(page)
+            before = page.next_before
+        assert seen == ["gil", "finn", "eva", "dan", "carla", "ben"]
+        assert before is None
+
+    def test_say_how_the_recipient_stands_to_each(self, ana, people, post):
+        like(post, *people[:2])
+        Follow.objects.create(follower=ana, followee=people[0])
+        page = group_people(recipient=ana, key=self.key(post))
+        assert [entry.relation.follows for entry in page.entries] == [False, True]
+
+    def test_follows_of_one_day_are_a_group(self, ana, people):
+        follow(ana, *people[:3])
+        recent = timezone.now().replace(hour=12)
+        Notification.objects.update(created_at=recent)
+        Notification.objects.filter(actor=people[0]).update(created_at=recent - timedelta(days=1))
+        for group in notification_page(recipient=ana).groups:
+            assert len(group_people(recipient=ana, key=group.key).entries) == group.count
+
+    def test_are_shown_by_the_same_rule_as_the_group(self, ana, people, post):
+        ben, carla, dan, eva, finn, _ = people
+        like(post, *people)
+        Block.objects.create(blocker=ben, blocked=ana)
+        Block.objects.create(blocker=ana, blocked=carla)
+        Mute.objects.create(muter=ana, muted=dan)
+        User.objects.filter(pk=eva.pk).update(is_active=False)
+        old = timezone.now() - timedelta(days=91)
+        Notification.objects.filter(actor=finn).update(created_at=old)
+        assert self.names(group_people(recipient=ana, key=self.key(post))) == ["gil"]
+        do_save_preferences(user=ana, unwanted=[NotificationKind.LIKE])
+        assert self.names(group_people(recipient=ana, key=self.key(post))) == []
+
+    def test_of_a_post_that_is_not_to_be_seen_any_more_are_nobody(self, ana, people, post):
+        ben = people[0]
+        reply = write(ben, "Yes", reply_to=post)
+        notify.notify_of_posts([reply.pk])
+        key = GroupKey(NotificationKind.REPLY, reply.pk)
+        assert self.names(group_people(recipient=ana, key=key)) == ["ben"]
+        Post.objects.filter(pk=reply.pk).update(visibility="private")
+        assert self.names(group_people(recipient=ana, key=key)) == []
+
+    def test_are_for_the_recipient_alone(self, ana, people, post):
+        like(post, *people)
+        assert self.names(group_people(recipient=people[0], key=self.key(post))) == []
+
+    def test_take_two_queries(self, ana, people, post, django_assert_num_queries):
+        like(post, *people)
+        with django_assert_num_queries(2):
+            assert len(group_people(recipient=ana, key=self.key(post)).entries) == 6
 
 
 class TestGroups:

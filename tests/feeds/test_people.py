@@ -16,6 +16,7 @@ from feeds.people import (
     relations,
     request_count,
     requests_page,
+    sent_requests_page,
     standing,
     unwanted_people,
 )
@@ -124,6 +125,17 @@ class TestLists:
         assert names(following_page(person=ana, reader=dee)) == ["dee"]
         assert names(followers_page(person=ana, reader=None)) == ["dee", "ben"]
 
+    def test_show_who_was_switched_off_to_whom_they_are_about(self, people):
+        ana, ben, cy, _ = people
+        let_follow([ben, cy], [ana])
+        let_follow([ana], [ben, cy])
+        User.objects.filter(pk=cy.pk).update(is_active=False)
+        for read, count in ((followers_page, "follower_count"), (following_page, "following_count")):
+            mine = read(person=ana, reader=ana)
+            assert names(mine) == ["cy", "ben"]
+            assert len(mine.entries) == getattr(standing(person=ana, reader=ana), count)
+            assert names(read(person=ana, reader=ben)) == names(read(person=ana, reader=None)) == ["ben"]
+
     def test_requests_blocked_and_muted_are_ones_own(self, people):
         ana, ben, cy, dee = people
         set_private(ana)
@@ -137,6 +149,20 @@ class TestLists:
         for other in (ben, cy, dee):
             assert names(requests_page(target=other)) == names(blocked_page(reader=other)) == []
             assert names(muted_page(reader=other)) == []
+
+    def test_requests_that_were_sent_are_the_senders_also_to_who_was_switched_off(self, people):
+        ana, ben, cy, dee = people
+        for private in (ben, cy):
+            set_private(private)
+            do_follow(follower=ana, followee=private)
+        do_follow(follower=ana, followee=dee)
+        User.objects.filter(pk=cy.pk).update(is_active=False)
+        page = sent_requests_page(requester=ana)
+        assert names(page) == ["cy", "ben"]
+        assert all(entry.relation == Relation(requested=True) for entry in page.entries)
+        first = sent_requests_page(requester=ana, limit=1)
+        assert names(sent_requests_page(requester=ana, before=first.next_before)) == ["ben"]
+        assert names(sent_requests_page(requester=ben)) == []
 
     def test_who_was_switched_off_can_still_be_unblocked_but_waits_no_more(self, people):
         ana, ben, cy, _ = people

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from feeds.actions import do_bookmark, do_create_post, do_like_post, do_repost
 from feeds.graph import do_block, do_change_privacy, do_follow, do_mute
-from feeds.models import AccountList, AuthorOverride, ListMember
+from feeds.models import AccountList, AuthorOverride, Like, ListMember
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.outbox.testing import drain
@@ -39,7 +39,9 @@ PAGES = {
     "blocked": "/accounts/privacy/blocked/",
     "muted": "/accounts/privacy/muted/",
     "follow-requests": "/follow-requests/",
+    "sent-requests": "/follow-requests/sent/",
     "notifications": "/notifications/",
+    "notification-people": "/notifications/like-{mine}/people/",
     "notifications-unseen": "/notifications/unseen/",
     "profile": "/@author/",
     "followers": "/@author/followers/",
@@ -58,9 +60,11 @@ ANSWERS = {
     "api-list-members": "/api/v1/users/me/lists/{list}/members",
     "api-hashtag": "/api/v1/hashtags/all?reader=me",
     "api-notifications": "/api/v1/users/me/notifications",
+    "api-notification-people": "/api/v1/users/me/notifications/people?group=like-{mine}",
     "api-follows": "/api/v1/users/me/follows",
     "api-followers": "/api/v1/users/author/followers",
     "api-follow-requests": "/api/v1/users/me/follow-requests",
+    "api-sent-requests": "/api/v1/users/me/follow-requests/sent",
     "api-blocks": "/api/v1/users/me/blocks",
     "api-mutes": "/api/v1/users/me/mutes",
     "api-replies": "/api/v1/posts/{post}/replies",
@@ -116,12 +120,15 @@ class Community:
             if n % 2:  # more of these, which home timelines leave out, and pages would go on below the windows
                 do_repost(user=self.author, post=post)
             do_follow(follower=fan, followee=self.me)
+            Like.objects.bulk_create(Like(user=one, post=self.mine) for one in (pushed, pulled))
+            do_change_privacy(user=fan, is_private=True)
+            do_follow(follower=self.me, followee=fan)
             do_mute(muter=self.me, muted=muted)
             do_block(blocker=self.me, blocked=blocked)
         drain()
 
     def address(self, pattern: str) -> str:
-        return pattern.format(post=self.post.pk, list=self.list.pk)
+        return pattern.format(post=self.post.pk, list=self.list.pk, mine=self.mine.pk)
 
 
 def test_a_page_asks_as_often_whatever_the_size(client: Client, valkey) -> None:

@@ -17,7 +17,7 @@ from recsys.partners.actions import do_create_client, do_create_key
 from tests.partners.assertions import assert_problem
 
 pytestmark = pytest.mark.django_db
-WORDS = ("follows", "followers", "follow-requests", "blocks", "mutes")
+WORDS = ("follows", "followers", "follow-requests", "follow-requests/sent", "blocks", "mutes")
 WRITES = [("follows", Follow), ("blocks", Block), ("mutes", Mute)]
 
 
@@ -65,7 +65,13 @@ def test_following_answers_how_the_two_stand(api: APIClient, people: dict[str, U
         response = post(api, "ana", "follows", {"user": "ben"})
         assert response.status_code == 200, response.content
         assert response.json() == {
-            "user": {"id": people["ben"].pk, "external_id": "ben", "username": "ben", "display_name": ""},
+            "user": {
+                "id": people["ben"].pk,
+                "external_id": "ben",
+                "username": "ben",
+                "display_name": "",
+                "is_active": True,
+            },
             "follows": True,
             "requested": False,
             "followed_by": False,
@@ -91,10 +97,33 @@ def test_a_private_account_is_asked_and_answers(api: APIClient, people: dict[str
     assert not FollowRequest.objects.exists()
 
 
+def test_who_asked_sees_what_waits_and_withdraws_it(api: APIClient, people: dict[str, User]) -> None:
+    post(api, "ana", "follows", {"user": "shop/cy"})
+    (entry,) = api.get(address("ana", "follow-requests/sent")).json()["users"]
+    assert (entry["user"]["external_id"], entry["requested"], entry["follows"]) == ("shop/cy", True, False)
+    assert names(api, "shop%2Fcy", "follow-requests/sent") == []
+    User.objects.filter(pk=people["cy"].pk).update(is_active=False)
+    assert names(api, "ana", "follow-requests/sent") == ["cy"]
+    assert api.delete(address("ana", "follows?user=shop/cy")).status_code == 204
+    assert names(api, "ana", "follow-requests/sent") == []
+
+
 def test_nobody_is_let_in_who_did_not_ask(api: APIClient) -> None:
     assert (
         post(api, "shop%2Fcy", "follow-requests", {"user": "ana", "answer": "approve"}).json()["followed_by"] is False
     )
+
+
+@pytest.mark.parametrize("word", ["follows", "followers"])
+def test_a_suspended_account_is_listed_as_such(api: APIClient, people: dict[str, User], word: str) -> None:
+    ana, ben = people["ana"], people["ben"]
+    do_follow(follower=ana, followee=ben)
+    do_follow(follower=ben, followee=ana)
+    User.objects.filter(pk=ben.pk).update(is_active=False)
+    (entry,) = api.get(address("ana", word)).json()["users"]
+    assert (entry["user"]["id"], entry["user"]["is_active"]) == (ben.pk, False)
+    assert api.delete(address("ana", f"{word}?user=ben")).status_code == 204
+    assert names(api, "ana", word) == []
 
 
 def test_blocks_and_mutes(api: APIClient) -> None:
@@ -187,9 +216,9 @@ class TestEveryList:
 @pytest.mark.parametrize("word", WORDS)
 def test_writing_needs_the_scope(make_api: Callable[..., APIClient], word: str) -> None:
     api = make_api("read")
-    if word != "followers":
+    if word not in ("followers", "follow-requests/sent"):
         assert_problem(post(api, "ana", word, {"user": "ben"}), 403)
-    if word != "follow-requests":
+    if not word.startswith("follow-requests"):
         assert_problem(api.delete(address("ana", f"{word}?user=ben")), 403)
     assert not any(model.objects.exists() for model in (Follow, Block, Mute))
 

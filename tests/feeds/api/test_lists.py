@@ -71,6 +71,15 @@ def test_its_timeline_pages(full_api, address, ben):
     assert rest["next_before"] is None
 
 
+def test_a_suspended_member_is_marked_counted_and_taken_out(full_api, address, ben):
+    User.objects.filter(pk=ben.pk).update(is_active=False)
+    (member,) = full_api.get(f"{address}/members").json()["members"]
+    assert (member["id"], member["is_active"]) == (ben.pk, False)
+    assert full_api.get(LISTS).json()["lists"][0]["member_count"] == 1
+    assert full_api.delete(f"{address}/members?user=b%2F1").status_code == 204
+    assert full_api.get(LISTS).json()["lists"][0]["member_count"] == 0
+
+
 @pytest.mark.parametrize("below", ["", "/timeline", "/members"])
 def test_under_another_user_it_is_not_found(full_api, friends, ben, below):
     address = f"/api/v1/users/b%2F1/lists/{friends.pk}{below}"

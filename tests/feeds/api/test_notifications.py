@@ -87,6 +87,30 @@ def test_pages_follow_one_another(api, posts):
     assert second["next_before"] is None
 
 
+def test_the_people_of_a_group_come_by_its_key(api, ana, ben, posts):
+    cy = User.objects.create_user("cy")
+    Like.objects.create(user=cy, post=posts[0])
+    notify.notify_of_likes([(cy.pk, posts[0].pk)])
+    Follow.objects.create(follower=ana, followee=ben)
+    key = api.get(BASE).json()["groups"][0]["key"]
+    first = api.get(f"{BASE}/people", {"group": key, "limit": 1}).json()
+    second = api.get(f"{BASE}/people", {"group": key, "limit": 1, "before": first["next_before"]}).json()
+    assert second["next_before"] is None
+    people = [(one["user"]["username"], one["follows"]) for page in (first, second) for one in page["users"]]
+    assert people == [("cy", False), ("ben", True)]
+    assert unread_count(ana) == 4
+
+
+def test_the_people_of_a_group_are_its_recipients_alone(api, ana, ben, posts):
+    address = "/api/v1/users/b%2F1/notifications/people"
+    assert api.get(address, {"group": f"like-{posts[0].pk}"}).json() == {"users": [], "next_before": None}
+
+
+@pytest.mark.parametrize("query", [{}, {"group": "spam"}, {"group": ""}, {"group": "like-1", "limit": 101}])
+def test_the_people_of_what_is_no_group_are_refused(api, ana, query):
+    assert_problem(api.get(f"{BASE}/people", query), 400, "group" if len(query) < 2 else "limit")
+
+
 def test_a_follow_is_about_no_post(api, ana, ben):
     Follow.objects.create(follower=ben, followee=ana)
     notify.notify_of_follows([(ben.pk, ana.pk)])
@@ -168,6 +192,7 @@ def test_reading_and_writing_are_scopes_of_their_own(make_api, ana, posts):
     reading, writing = make_api("read"), make_api("write")
     assert reading.get(BASE).status_code == 200
     assert_problem(writing.get(BASE), 403)
+    assert_problem(writing.get(f"{BASE}/people", {"group": f"like-{posts[0].pk}"}), 403)
     for path in ("seen", "read", "preferences"):
         assert_problem(reading.post(f"{BASE}/{path}"), 403)
     assert unread_count(ana) == 3

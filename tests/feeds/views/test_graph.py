@@ -15,6 +15,7 @@ from tests.web.pages import HTMX, assert_safe, text_of
 pytestmark = pytest.mark.django_db
 ACTS = ["follow", "unfollow", "mute", "unmute", "remove-follower", "block", "unblock"]
 ACTS += ["approve-request", "reject-request"]
+ENDS = ["unfollow", "unmute", "remove-follower", "unblock"]
 NEWS = {"timeline:reload", "tastes:changed"}
 
 
@@ -71,6 +72,11 @@ class TestEveryAct:
     def test_a_second_time_is_no_error(self, as_ana, ben, name):
         for _ in range(2):
             assert act(as_ana, name, ben, htmx=True).status_code == 200
+
+    def test_an_account_that_is_not_active_is_found_only_to_end_something(self, as_ana, ben, name):
+        User.objects.filter(pk=ben.pk).update(is_active=False)
+        assert act(as_ana, name, ben, htmx=True).status_code == (200 if name in ENDS else 404)
+        assert act(as_ana, name, ben).status_code == (302 if name in ENDS else 404)
 
 
 class TestFollow:
@@ -171,6 +177,21 @@ class TestFollowersOfOnesOwn:
         assert "Follows you" not in text_of(response)
         assert not Follow.objects.exists()
 
+    def test_a_follower_is_removed_from_the_list_of_ones_own(self, as_ana, as_ben, ana, ben):
+        do_follow(follower=ben, followee=ana)
+        page = as_ana.get("/@ana/followers/")
+        assert 'action="/@ben/remove/"' in page.content.decode()
+        assert 'action="/@ben/follow/"' in page.content.decode()
+        assert_safe(page)
+        for client, address in (
+            (as_ben, "/@ana/followers/"),
+            (Client(), "/@ana/followers/"),
+            (as_ana, "/@ben/following/"),
+        ):
+            assert "/remove/" not in client.get(address).content.decode()
+        assert act(as_ana, "remove-follower", ben, htmx=True, part="row").content == b"", "the row goes"
+        assert "@ben" not in text_of(as_ana.get("/@ana/followers/"))
+
     def test_nobody_removes_the_followers_of_others(self, as_ana, ana, ben):
         cy = User.objects.create_user("cy")
         do_follow(follower=ben, followee=cy)
@@ -187,6 +208,20 @@ class TestFollowersOfOnesOwn:
         assert Follow.objects.filter(follower=ben, followee=ana).exists() is followed
         assert not FollowRequest.objects.exists()
 
+    @pytest.mark.parametrize(("name", "followed"), [("approve-request", True), ("reject-request", False)])
+    def test_who_asks_is_answered_on_their_profile(self, as_ana, as_ben, ana, ben, name, followed):
+        make_private(ana)
+        do_follow(follower=ben, followee=ana)
+        page = as_ana.get("/@ben/")
+        assert "Asks to follow you" in text_of(page)
+        assert f'hx-post="{reverse(name, args=["ben"])}"' in page.content.decode()
+        assert_safe(page)
+        for other in (as_ben.get("/@ana/"), as_ana.get("/@ana/")):
+            assert "Asks to follow you" not in text_of(other)
+        answer = text_of(act(as_ana, name, ben, htmx=True, part="profile"))
+        assert "Asks to follow you" not in answer
+        assert ("Follows you" in answer) is followed
+
     @pytest.mark.parametrize("name", ["approve-request", "reject-request"])
     def test_nobody_answers_for_others(self, as_ana, as_ben, ana, ben, name):
         """Neither who asks, nor who has nothing to do with it."""
@@ -197,6 +232,20 @@ class TestFollowersOfOnesOwn:
         act(as_ana, name, cy)
         assert FollowRequest.objects.filter(requester=ben, target=cy).exists()
         assert not Follow.objects.exists()
+
+
+def test_what_ties_one_to_an_account_that_is_not_active_can_be_ended(as_ana, ana, ben):
+    Follow.objects.create(follower=ana, followee=ben)
+    Follow.objects.create(follower=ben, followee=ana)
+    cy = User.objects.create_user("cy", is_private=True)
+    do_follow(follower=ana, followee=cy)
+    do_mute(muter=ana, muted=ben)
+    User.objects.exclude(pk=ana.pk).update(is_active=False)
+    for name, person in (("unfollow", ben), ("remove-follower", ben), ("unmute", ben), ("unfollow", cy)):
+        assert act(as_ana, name, person, htmx=True, part="row").content == b""
+    do_block(blocker=ana, blocked=ben)
+    assert "Follow" not in text_of(act(as_ana, "unblock", ben, htmx=True)), "nobody can follow such an account"
+    assert not any(model.objects.exists() for model in (Follow, FollowRequest, Mute, Block))
 
 
 def test_the_mute_of_others_is_not_to_be_seen(as_ana, as_ben, ana, ben):

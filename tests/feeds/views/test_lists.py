@@ -137,6 +137,19 @@ class TestEdit:
         assert "@ben" in text_of(page)
         assert_safe(page)
 
+    def test_a_suspended_member_is_marked_counted_and_taken_out(self, as_ana, friends, ben):
+        User.objects.filter(pk=ben.pk).update(is_active=False)
+        page = as_ana.get(reverse("list-edit", args=[friends.pk]))
+        assert "@ben" in text_of(page)
+        assert "This account is not active" in text_of(page)
+        assert "1 member" in text_of(as_ana.get("/lists/"))
+        as_ana.post(reverse("list-remove", args=[friends.pk, "ben"]))
+        assert members_of(friends) == []
+        assert "0 members" in text_of(as_ana.get("/lists/"))
+
+    def test_nobody_is_taken_out_who_never_was(self, as_ana, friends):
+        assert as_ana.post(reverse("list-remove", args=[friends.pk, "nobody"])).status_code == 404
+
     @pytest.mark.parametrize("username", ["", "nobody", "a\x00b", "x" * 500])
     def test_nobody_is_explained(self, as_ana, friends, username):
         response = as_ana.post(reverse("list-add", args=[friends.pk]), {"username": username})

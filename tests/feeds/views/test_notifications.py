@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from feeds import notify
-from feeds.models import Follow, Like, Notification
+from feeds.models import Follow, FollowRequest, Like, Notification
 from feeds.notifications import unread_count, unwanted_kinds
 from recsys.accounts.models import User
 from tests.feeds.test_notify import write
@@ -112,6 +112,79 @@ class TestPage:
     @pytest.mark.parametrize("name", ["notifications", "notifications-unseen", "notification-preferences"])
     def test_a_visitor_is_sent_to_log_in(self, client, name):
         assert client.get(reverse(name)).url.startswith(reverse("account_login"))
+
+
+class TestPeople:
+    @pytest.fixture
+    def crowd(self, post) -> list[User]:
+        """33 people who like the post, too."""
+        crowd = User.objects.bulk_create([User(username=f"fan{number}") for number in range(33)])
+        for person in crowd:
+            Like.objects.create(user=person, post=post)
+            notify.notify_of_likes([(person.pk, post.pk)])
+        return crowd
+
+    def address(self, post) -> str:
+        return reverse("notification-people", args=[f"like-{post.pk}"])
+
+    def test_the_others_lead_to_all_of_them(self, as_ana, post, crowd):
+        page = as_ana.get("/notifications/")
+        assert f'<a href="{self.address(post)}">32 others</a>' in page.content.decode()
+        assert "fan32, fan31 and 32 others liked your post" in text_of(page)
+        assert_safe(page)
+        first = as_ana.get(self.address(post))
+        assert "fan32, fan31 and 32 others liked your post" in text_of(first)
+        assert "Hello" in text_of(first)
+        assert 'action="/@fan32/follow/"' in first.content.decode()
+        assert_safe(first)
+        (address,) = re.findall(r'hx-get="([^"]+before=\d+)"', first.content.decode())
+        for headers in ({}, HTMX):
+            second = as_ana.get(address, headers=headers)
+            seen = re.findall(r"@(fan\d+|ben)", text_of(first) + text_of(second))
+            assert seen == [*(f"fan{number}" for number in range(32, -1, -1)), "ben"]
+        assert "<html" not in second.content.decode()
+
+    def test_where_all_are_named_nothing_more_is_offered(self, as_ana, post):
+        assert self.address(post) not in as_ana.get("/notifications/").content.decode()
+        assert "Ben <b>" in text_of(as_ana.get(self.address(post)))
+
+    def test_looking_marks_nothing(self, as_ana, ana, post):
+        as_ana.get(self.address(post))
+        assert unread_count(ana) == 1
+
+    def test_several_follows_lead_there(self, as_ana, ana, ben):
+        for person in (ben, User.objects.create_user("cy")):
+            Follow.objects.create(follower=person, followee=ana)
+            notify.notify_of_follows([(person.pk, ana.pk)])
+        (key,) = groups_in(as_ana.get("/notifications/"))
+        page = as_ana.post(reverse("notification-open"), {"group": key}, follow=True)
+        assert page.redirect_chain == [(reverse("notification-people", args=[key]), 302)]
+        assert "cy and Ben <b> followed you" in text_of(page)
+        assert "Follow back" in text_of(page)
+        assert 'href="/@ana/followers/"' in page.content.decode()
+
+    def test_who_asks_can_be_answered(self, as_ana, ana, ben):
+        User.objects.filter(pk=ana.pk).update(is_private=True)
+        FollowRequest.objects.create(requester=ben, target=ana)
+        notify.notify_of_requests([(ben.pk, ana.pk)])
+        (key,) = groups_in(as_ana.get("/notifications/"))
+        address = reverse("notification-people", args=[key])
+        assert "Let in" in text_of(as_ana.get(address))
+        as_ana.post("/@ben/approve/", {"next": address})
+        assert "Let in" not in text_of(as_ana.get(address)), "answered, though its notification is still there"
+        notify.notify_of_requests([(ben.pk, ana.pk)])
+        assert as_ana.get(address).url == "/notifications/"
+
+    @pytest.mark.parametrize("group", ["spam", "like-x", "like-", "follow-7", "like-" + "9" * 30])
+    def test_what_names_no_group_is_not_found(self, as_ana, group):
+        assert as_ana.get(reverse("notification-people", args=[group])).status_code == 404
+
+    def test_of_others_are_as_little_there_as_none(self, client, ben, post):
+        assert client.get(self.address(post)).url.startswith(reverse("account_login"))
+        client.force_login(ben)
+        assert client.get(self.address(post)).url == "/notifications/"
+        assert client.get(reverse("notification-people", args=["like-1"])).url == "/notifications/"
+        assert "@" not in text_of(client.get(self.address(post), headers=HTMX))
 
 
 class TestBadge:

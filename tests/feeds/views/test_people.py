@@ -101,6 +101,19 @@ class TestListsOfPeople:
         few = queries_for(client, "/@star/followers/")
         assert len(many) <= len(few) <= PEOPLE_QUERIES, many
 
+    def test_a_suspended_account_can_be_let_go_by_whom_it_concerns(self, ana):
+        ben = User.objects.create_user("ben", is_active=False)
+        let_follow([ana], [ben])
+        page = client_of(ana).get("/@ana/following/")
+        assert "This account is not active" in text_of(page)
+        assert 'action="/@ben/unfollow/"' in page.content.decode()
+        assert "@ben" not in text_of(client_of(None).get("/@ana/following/"))
+        Follow.objects.all().delete()
+        let_follow([ben], [ana])
+        page = client_of(ana).get("/@ana/followers/")
+        assert "This account is not active" in text_of(page)
+        assert 'action="/@ben/follow/"' not in page.content.decode(), "nobody can follow it"
+
     def test_say_so_where_there_is_nobody(self, client, ana):
         assert "Nobody follows ana yet" in text_of(client.get("/@ana/followers/"))
         assert "does not follow anybody yet" in text_of(client.get("/@ana/following/"))

@@ -28,7 +28,7 @@ def as_ana(client: Client, ana: User) -> Client:
     return client
 
 
-@pytest.mark.parametrize("name", ["follow-requests", "privacy", "blocked", "muted"])
+@pytest.mark.parametrize("name", ["follow-requests", "sent-requests", "privacy", "blocked", "muted"])
 def test_only_for_who_is_signed_in(client, name):
     assert client.get(reverse(name)).url.startswith(reverse("account_login"))
     assert client.post(reverse(name)).status_code in (302, 405)
@@ -74,6 +74,53 @@ class TestRequests:
         assert not [sql for sql in queries_for(as_ana, "/accounts/privacy/") if "feeds_followrequest" in sql]
 
 
+class TestSentRequests:
+    @pytest.fixture
+    def cy(self, ana) -> User:
+        """A private account that Ana has asked to follow."""
+        cy = User.objects.create_user("cy", is_private=True)
+        do_follow(follower=ana, followee=cy)
+        return cy
+
+    def test_are_listed_and_withdrawn_with_and_without_scripts(self, as_ana, ana, cy):
+        page = as_ana.get("/follow-requests/sent/")
+        assert "@cy" in text_of(page)
+        assert "Withdraw" in text_of(page)
+        assert_safe(page)
+        assert as_ana.post("/@cy/unfollow/", {"next": "/follow-requests/sent/"}).url == "/follow-requests/sent/"
+        assert "You are not waiting for anybody’s answer" in text_of(as_ana.get("/follow-requests/sent/"))
+        do_follow(follower=ana, followee=cy)
+        assert as_ana.post("/@cy/unfollow/", {"part": "row"}, headers=HTMX).content == b""
+        assert not FollowRequest.objects.exists()
+
+    def test_to_an_account_that_was_suspended_meanwhile_are_withdrawn_too(self, as_ana, cy):
+        User.objects.filter(pk=cy.pk).update(is_active=False)
+        assert "This account is not active" in text_of(as_ana.get("/follow-requests/sent/"))
+        as_ana.post("/@cy/unfollow/")
+        assert not FollowRequest.objects.exists()
+
+    def test_are_nobodys_business_but_the_senders(self, client, cy):
+        client.force_login(cy)
+        page = text_of(client.get("/follow-requests/sent/"))
+        assert "@ana" not in page
+        assert "You are not waiting for anybody’s answer" in page
+
+    def test_further_ones_come_by_keyset(self, as_ana, ana):
+        for person in make_people(33, "star"):
+            FollowRequest.objects.create(requester=ana, target=person)
+        first = as_ana.get("/follow-requests/sent/")
+        (address,) = re.findall(r'hx-get="([^"]+before=\d+)"', first.content.decode())
+        second = as_ana.get(address, headers=HTMX)
+        assert re.findall(r"@(star\d+)", text_of(second)) == ["star2", "star1", "star0"]
+        assert "<html" not in second.content.decode()
+
+    @pytest.mark.parametrize("private", [True, False])
+    def test_settings_and_the_other_requests_lead_there(self, as_ana, ana, private):
+        User.objects.filter(pk=ana.pk).update(is_private=private)
+        for address in ("/accounts/privacy/", "/follow-requests/"):
+            assert 'href="/follow-requests/sent/"' in as_ana.get(address).content.decode()
+
+
 class TestPrivacy:
     def test_an_account_is_made_private_and_public_again(self, as_ana, ana):
         do_follow(follower=make_people(1)[0], followee=ana)
@@ -109,6 +156,18 @@ class TestHidden:
         assert_safe(page)
         as_ana.post(reverse(undo, args=[shown.username]), {"next": reverse(name)})
         assert re.search(r"You have (blocked|muted) nobody", text_of(as_ana.get(reverse(name))))
+
+    @pytest.mark.parametrize(("name", "undo"), [("blocked", "unblock"), ("muted", "unmute")])
+    def test_an_account_that_was_suspended_meanwhile_is_marked_and_let_go(self, as_ana, ana, name, undo):
+        (ben,) = make_people(1)
+        do_block(blocker=ana, blocked=ben)
+        do_mute(muter=ana, muted=ben)
+        User.objects.filter(pk=ben.pk).update(is_active=False)
+        page = as_ana.get(reverse(name))
+        assert "This account is not active" in text_of(page)
+        assert ben.get_absolute_url() + '"' not in page.content.decode(), "there is no such page"
+        assert as_ana.post(reverse(undo, args=["p0"]), {"next": reverse(name)}).url == reverse(name)
+        assert "@p0" not in text_of(as_ana.get(reverse(name)))
 
     def test_who_blocks_the_reader_is_not_told(self, as_ana, ana):
         (ben,) = make_people(1)
