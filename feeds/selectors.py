@@ -96,7 +96,7 @@ GRAPH = f"""
     SELECT count(f.id), {fingerprint_sql("f.id", "%(reader)s")}, ARRAY(
         SELECT s.author_id FROM feeds_authorstats s JOIN (
             SELECT followee_id FROM feeds_follow WHERE follower_id = %(reader)s UNION ALL SELECT %(reader)s
-        ) a ON s.author_id = a.followee_id
+        ) followed ON s.author_id = followed.followee_id
         WHERE s.has_pull_posts AND s.author_id NOT IN (SELECT muted_id FROM feeds_mute WHERE muter_id = %(reader)s)
         ORDER BY s.follower_count DESC, s.author_id
     ) FROM feeds_follow f WHERE f.follower_id = %(reader)s

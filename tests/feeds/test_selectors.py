@@ -43,15 +43,15 @@ def queries_of(function, *arguments, **options) -> int:
 
 
 class TestCost:
-    def test_a_warm_page_takes_three_queries_and_a_cold_one_five(self, community):
-        assert queries_of(home_timeline, reader=community[0]) == 5
-        assert queries_of(home_timeline, reader=community[0]) == 3
+    def test_a_warm_page_takes_two_queries_and_a_cold_one_four(self, community):
+        assert queries_of(home_timeline, reader=community[0]) == 4
+        assert queries_of(home_timeline, reader=community[0]) == 2
 
-    def test_a_page_beyond_the_windows_takes_four(self, community, monkeypatch):
+    def test_a_page_beyond_the_windows_takes_three(self, community, monkeypatch):
         monkeypatch.setattr(timelines, "CAPACITY", 10)
         home_timeline(reader=community[0])
         oldest = min(truth(community[0]))
-        assert queries_of(home_timeline, reader=community[0], before=oldest + 20) == 4
+        assert queries_of(home_timeline, reader=community[0], before=oldest + 20) == 3
 
     def test_it_does_not_grow_with_follows_and_posts(self, community, drain_outbox):
         reader = community[0]
@@ -61,9 +61,9 @@ class TestCost:
         for author in more:
             do_create_post(author=author, text="hello")
         drain_outbox()
-        assert queries_of(home_timeline, reader=reader) == 5
-        assert queries_of(home_timeline, reader=reader) == 3
-        assert queries_of(all_pages, reader, 100) == 3 * 2
+        assert queries_of(home_timeline, reader=reader) == 4
+        assert queries_of(home_timeline, reader=reader) == 2
+        assert queries_of(all_pages, reader, 100) == 2 * 2
 
     def test_the_author_of_each_post_is_there(self, community, django_assert_num_queries):
         posts = home_timeline(reader=community[0]).posts
@@ -74,7 +74,7 @@ class TestCost:
         home_timeline(reader=community[0])
         other = User.objects.create(username="other")
         let_follow([other], community[1:])
-        assert queries_of(home_timeline, reader=other) == 4
+        assert queries_of(home_timeline, reader=other) == 3
 
     def test_filling_reads_a_bounded_number_of_posts_of_each_author(self, community, monkeypatch):
         reader = community[0]
