@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Self
 
 from django.db import connection
 from psycopg import RawCursor
@@ -47,10 +48,19 @@ def _array_of(ids: Sequence[int]) -> str:
     return f"{{{str(list(ids))[1:-1]}}}"
 
 
+class _Cursor(RawCursor[Any]):
+    """Tells Django, which asks after each query of a debugged connection, what it has run."""
+
+    def execute(self, query: Any, *arguments: Any, **options: Any) -> Self:
+        super().execute(query, *arguments, **options)
+        self._query = SimpleNamespace(query=query.encode())  # type: ignore[assignment]
+        return self
+
+
 def _cursor() -> Any:
     connection.ensure_connection()
     raw = connection.connection
     # Django forbids it for all; its own cursors write their parameters into the text anyhow, and prepare nothing.
     raw.prepare_threshold = 0 if connection.settings_dict["CONN_MAX_AGE"] else None
     # Django's own wrapping, so that these queries are counted, logged and marked like all others.
-    return connection._prepare_cursor(RawCursor(raw))  # type: ignore[attr-defined]
+    return connection._prepare_cursor(_Cursor(raw))  # type: ignore[attr-defined]

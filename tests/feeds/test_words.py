@@ -70,10 +70,10 @@ def test_a_repost_says_nothing_itself(people, drain_outbox):
     assert Item.objects.get(pk=repost.pk).title == "#heat @p1"
 
 
-def test_repeating_it_writes_nothing_and_asks_five_questions(people):
+def test_repeating_it_writes_nothing_and_asks_three_questions(people):
     posts = [do_create_post(author=people[0], text=f"#tag{number} @p1").pk for number in range(10)]
     with CaptureQueriesContext(connection) as queries:
         do_index_posts(posts=posts)
-    assert all(query["sql"].startswith("SELECT") for query in queries)
-    assert len(queries) <= 5
+    assert all(query["sql"].lstrip().startswith("SELECT") for query in queries)
+    assert len(queries) == 3
     do_index_posts(posts=[2**40])  # gone: no error
