@@ -9,7 +9,7 @@ import pytest
 from django.db.models import F
 from django.test import Client
 
-from feeds.actions import do_create_post
+from feeds.actions import do_create_post, do_repost
 from feeds.graph import do_follow
 from feeds.models import Post, ReadingPosition
 from recsys.accounts.models import User
@@ -72,6 +72,26 @@ class TestUnread:
         assert "unread-mark" not in first.content.decode()
         older = as_ana.get("/timeline/", {"before": posts[5].pk}, headers=HTMX)
         assert older.content.decode().index("unread-mark") > older.content.decode().index(f'data-post="{posts[0].pk}"')
+
+
+class TestReposts:
+    def test_the_post_that_stays_says_who_reposted_it(self, as_ana, ana, ben):
+        others = [User.objects.create_user(f"c{number}", display_name=f"C{number}") for number in range(5)]
+        for other in others:
+            do_follow(follower=ana, followee=other)
+        post = write(ben)[0]
+        assert "reposted" not in text_of(as_ana.get("/"))
+        do_repost(user=others[0], post=post)
+        drain()
+        page = as_ana.get("/")
+        assert posts_in(page) == [post.pk]
+        assert "C0 reposted" in text_of(page)
+        for other in others[1:]:
+            do_repost(user=other, post=post)
+        drain()
+        page = as_ana.get("/")
+        assert posts_in(page) == [post.pk]
+        assert "C4 , C3 , C2 and 2 others reposted" in text_of(page)
 
 
 class TestTop:
