@@ -32,7 +32,7 @@ _FOLLOWERS = """
 _RECENT = """
     SELECT coalesce(array_agg(p.reader_id), '{}')
     FROM feeds_readingposition p JOIN feeds_follow f ON f.followee_id = %(author)s AND f.follower_id = p.reader_id
-    WHERE p.visited_at >= %(since)s
+    WHERE p.read_at >= %(since)s
 """
 _OF_AUTHOR = """
     SELECT coalesce(array_agg(f.follower_id), '{}'),

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from feeds.api.bodies import read_object
 from feeds.api.representations import PostSerializer, post_bodies
-from feeds.reading import do_set_position, position_of
+from feeds.reading import do_note_reading, do_set_position, position_of
 from feeds.selectors import LARGEST_ID, TimelinePage, home_timeline
 from feeds.top import further_top_page, top_page
 from recsys.accounts.models import User
@@ -95,6 +95,8 @@ class TimelineView(PartnerView):
         the position.
         """
         asked, reader = query(request, TimelineQuery), find_user(external_id)
+        if asked["before"] is None:
+            do_note_reading(reader=reader)
         if asked["view"] == "top":
             return Response(_explained(_top_body(reader, asked), external_id))
         page = home_timeline(reader=reader, before=asked["before"], limit=asked["limit"])

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 from django.test import Client
+from django.utils import timezone
 
 from feeds.actions import do_create_post, do_repost
 from feeds.graph import do_follow
@@ -128,6 +129,15 @@ class TestTop:
         client.force_login(ben)
         ranking = Slate.objects.get(surface="top").pk
         assert client.get(f"/?view=top&ranking={ranking}&before=20").url == "/?view=top"
+
+    def test_is_read_but_no_visit(self, as_ana, ana, ben):
+        write(ben)
+        as_ana.get("/")
+        ReadingPosition.objects.update(read_at=timezone.now() - timedelta(hours=2), visited_at=None)
+        as_ana.get("/?view=top")
+        known = ReadingPosition.objects.get(reader=ana)
+        assert timezone.now() - known.read_at < timedelta(minutes=1)
+        assert known.visited_at is None
 
     def test_nothing_to_rank_says_so(self, as_ana):
         assert "Nothing unread" in text_of(as_ana.get("/?view=top"))
