@@ -38,7 +38,8 @@ _NOTE = f"""
 """  # noqa: S608
 _SET = """
     INSERT INTO feeds_readingposition (reader_id, newest_seen, unread_after, visited_at, read_at)
-    VALUES (%(reader)s, %(seen)s, %(seen)s, now(), now())
+    SELECT %(reader)s, seen, seen, now(), now()
+    FROM (SELECT least(%(seen)s, coalesce(max(item_id), 0)) AS seen FROM feeds_post) up_to
     ON CONFLICT (reader_id) DO UPDATE SET newest_seen = excluded.newest_seen, unread_after = excluded.unread_after,
         visited_at = now(), read_at = now()
 """
@@ -93,7 +94,11 @@ def do_note_reading(*, reader: User) -> None:
 
 
 def do_set_position(*, reader: User, seen: int) -> None:
-    """Let everything up to the post `seen` count as read, and what is above as unread, whatever was so before."""
+    """Let everything up to the post `seen` count as read, and what is above as unread, whatever was so before.
+
+    A number above the newest post's counts as that one: what is yet to come cannot have been seen. It is no error,
+    since the newest post may have been deleted after it was seen.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_SET, {"reader": reader.pk, "seen": seen})
 

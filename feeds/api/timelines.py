@@ -75,7 +75,9 @@ class PositionSerializer(serializers.Serializer[Any]):
 
 
 class NewPositionSerializer(serializers.Serializer[Any]):
-    seen = serializers.IntegerField(help_text="The post up to which everything counts as read.")
+    seen = serializers.IntegerField(
+        min_value=0, max_value=LARGEST_ID, help_text="The post up to which everything counts as read; 0: nothing is."
+    )
 
 
 class TimelineView(PartnerView):
@@ -129,7 +131,7 @@ class PositionView(PartnerView):
         operation="set_reading_position",
     )
     def post(self, request: Request, external_id: str) -> Response:
-        """It may also go back."""
+        """It may also go back. A number above the newest post's counts as that one: the answer says what was set."""
         query(request)
         user, body = find_user(external_id), read_object(request, needs=("seen",), seen=_check_seen)
         do_set_position(reader=user, **body)

@@ -235,3 +235,18 @@ class TestPosition:
         do_set_position(reader=ana, seen=posts[0].pk)
         assert position_of(ana).unread == 2
         assert visit(ana) == UnreadMark(before=posts[0].pk, count=2)
+
+    @pytest.mark.parametrize("beyond", [1, 2**63 - 1])
+    def test_is_the_newest_post_at_most(self, ana, ben, beyond):
+        newest = write(ben, 2)[-1]
+        do_set_position(reader=ana, seen=min(newest.pk + beyond, 2**63 - 1))
+        found = position_of(ana)
+        assert (found.newest_seen, found.unread_after, found.unread) == (newest.pk, newest.pk, 0)
+        write(ben)
+        assert position_of(ana).unread == 1
+        later(ana, 40)
+        assert visit(ana).count == 1
+
+    def test_where_there_is_no_post_nothing_was_seen(self, ana):
+        do_set_position(reader=ana, seen=5)
+        assert position_of(ana).newest_seen == 0

@@ -205,6 +205,10 @@ class TestPosition:
         assert audience_of(posts[0].author_id) == {ana.pk: "recent"}
         assert [row.payload["readers"] for row in rebuild_chunks()] == [[ana.pk]]
 
+    def test_it_is_the_newest_post_at_most(self, full_api: APIClient, posts: list[Post]) -> None:
+        answer = full_api.post(f"{ADDRESS}/position", {"seen": 2**63 - 1}, format="json").json()
+        assert answer == {"newest_seen": posts[-1].pk, "unread_after": posts[-1].pk, "unread": 0, "more": False}
+
     @pytest.mark.parametrize("seen", [-1, "5", None, True, 2.5])
     def test_what_is_no_post_is_refused(self, full_api: APIClient, ana: User, seen: Any) -> None:
         answer = full_api.post(f"{ADDRESS}/position", {"seen": seen}, format="json")
