@@ -32,7 +32,7 @@ _FOLLOWERS = """
 _RECENT = """
     SELECT coalesce(array_agg(p.reader_id), '{}')
     FROM feeds_readingposition p JOIN feeds_follow f ON f.followee_id = %(author)s AND f.follower_id = p.reader_id
-    WHERE p.visited_at >= %(since)s
+    WHERE p.read_at >= %(since)s
 """
 # Who muted the author comes by itself, as that is mostly nobody.
 _OF_AUTHOR = """

@@ -22,4 +22,6 @@ def write_readers(community: Community) -> None:
         ListMember.objects.bulk_create([ListMember(list=found, member_id=member) for member in followed[:MEMBERS]])
         kept = Post.objects.filter(author__in=followed, visibility="public").order_by("-pk")[:BOOKMARKS]
         Bookmark.objects.bulk_create([Bookmark(user_id=reader, post=post) for post in reversed(kept)])
-        ReadingPosition.objects.create(reader_id=reader, newest_seen=seen, unread_after=seen, visited_at=last_visit)
+        ReadingPosition.objects.create(
+            reader_id=reader, newest_seen=seen, unread_after=seen, visited_at=last_visit, read_at=last_visit
+        )

@@ -34,8 +34,9 @@ class Answered:
 class Entry:
     """`post` as a page shows it. `shown` is the post whose words stand there: another one where `post` is a repost.
 
-    `reposters` are some of those who reposted it and whom the reader hears, the newest first; `more_reposters` are
-    further ones. All else is about `shown`.
+    `reposters` are some of those who reposted `shown` and whom the reader hears, the newest first; `more_reposters` are
+    further ones. They are there for the original too, since a timeline leaves out what repeats it. All else is about
+    `shown`.
     """
 
     post: Post
@@ -115,7 +116,7 @@ def entries(reader: User | None, posts: Sequence[Post]) -> list[Entry]:
     shown = [post.repost_of or post for post in posts]
     viewer = reader.pk if reader else VISITOR
     states = _states(viewer, {post.pk for post in shown})
-    reposts = _reposts(viewer, posts)
+    reposts = _reposts(viewer, posts, states)
     people = _people(shown, states, reposts)
     by_name, by_id = {user.username: user for user in people}, {user.pk: user for user in people}
     return [
@@ -129,19 +130,21 @@ def _states(reader: int, posts: set[int]) -> dict[int, _State]:
     return {post: _State(*state) for post, *state in rows}
 
 
-def _reposts(reader: int, posts: Sequence[Post]) -> dict[int, _Reposts]:
-    """For each of the posts that is a repost, who reposted what it shows. Its own author is always among them."""
-    originals = {post.repost_of_id for post in posts if post.repost_of_id}
-    if not originals:
-        return {}
-    rows = read_prepared(_REPOSTERS, {"reader": reader, "posts": sorted(originals)})
+def _reposts(reader: int, posts: Sequence[Post], states: Mapping[int, _State]) -> dict[int, _Reposts]:
+    """For each of the posts, who reposted what it shows; a repost's own author is always among them.
+
+    Posts that nobody reposted are not asked about, and a visitor hears nobody.
+    """
+    asked = {post.repost_of_id or post.pk for post in posts} if reader != VISITOR else set()
+    asked = {post for post in asked if post in states and states[post].repost_count}
+    rows = read_prepared(_REPOSTERS, {"reader": reader, "posts": sorted(asked)}) if asked else []
     heard = {original: (count, people) for original, count, people in rows}
     found = {}
     for post in posts:
-        if post.repost_of_id:
-            count, people = heard.get(post.repost_of_id, (0, []))
-            if post.author_id not in people:
-                count, people = max(count, len(people) + 1), [*people[: SHOWN_REPOSTERS - 1], post.author_id]
+        count, people = heard.get(post.repost_of_id or post.pk, (0, []))
+        if post.repost_of_id and post.author_id not in people:
+            count, people = max(count, len(people) + 1), [*people[: SHOWN_REPOSTERS - 1], post.author_id]
+        if people:
             found[post.pk] = _Reposts(people, count - len(people))
     return found
 

@@ -28,6 +28,8 @@ CHUNK_TOPIC = "feeds.fanout_chunk"
 MANY = 100  # readers, from which on a call holds one event for all of them
 ANNOUNCED = 20  # posts of a newly pulled author that their followers are told of
 
+ToldOf = tuple[int, int, str | None, str]  # a post, its author, its mode and its visibility
+
 
 @dataclass
 class _News:
@@ -105,9 +107,8 @@ def deliver_posts(ids: Sequence[int]) -> list[Child]:
     return children
 
 
-def tell_of_posts(kind: str, posts: Iterable[tuple[int, int, str | None, str]]) -> list[Child]:
-    """Tell the readers of posts, given as (post, author, mode, visibility), that something became of them: `kind` is
-    the type of the event.
+def tell_of_posts(kind: str, posts: Iterable[ToldOf]) -> list[Child]:
+    """Tell the readers of posts that something became of them: `kind` is the type of the event.
 
     What is for fewer people now, or gone, is dropped by reading. What was for the author alone lacks in the windows of
     the others, so these get it once more: nothing tells it from a post with other words.
@@ -117,7 +118,9 @@ def tell_of_posts(kind: str, posts: Iterable[tuple[int, int, str | None, str]]) 
         event = {"type": kind, "post": post}
         anew = [post] if kind == "post.edited" else []
         _tell([author], [event])
-        if visibility == Visibility.PRIVATE:
+        # Without a mode it was brought to nobody. Modes are committed before anything is delivered, so what was deleted
+        # without one was deleted before that, and its delivery, whenever it comes, finds no post to deliver.
+        if mode is None or visibility == Visibility.PRIVATE:
             continue
         if mode == DeliveryMode.PULL:
             streams.append([(author_stream(author), event)])

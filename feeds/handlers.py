@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+
+from django.db import connection
 
 from feeds import fanout, notify, rebuild
 from feeds.actions import do_withhold_posts
+from feeds.fanout import ToldOf
 from feeds.graph import do_approve_all
 from feeds.models import AuthorStats, Post
 from feeds.notifications import unread_counts
@@ -14,7 +17,17 @@ from feeds.words import do_index_posts
 from realtime import streams
 from recsys.outbox.handlers import Child, Row, handler
 
-TOLD_REPOSTS = 50  # of edited posts, whose readers are told too
+TOLD_REPOSTS = 50  # of each edited post, the newest: their readers see the same words
+
+# Those posts and reposts of them as they are now: what a row says of a post is from when it was captured, perhaps from
+# before its mode was decided.
+_TOLD_OF_EDITS = """
+    SELECT item_id, author_id, mode, visibility FROM feeds_post WHERE item_id = ANY(%(posts)s::bigint[])
+    UNION SELECT r.* FROM unnest(%(posts)s::bigint[]) AS edited (post) CROSS JOIN LATERAL (
+        SELECT item_id, author_id, mode, visibility FROM feeds_post WHERE repost_of_id = edited.post
+        ORDER BY item_id DESC LIMIT %(most)s
+    ) r
+"""
 
 
 # Few messages wait at a time, so that posts gather meanwhile: a batch of them costs little more than one.
@@ -23,10 +36,10 @@ def fan_out_posts(rows: Sequence[Row]) -> list[Child]:
     """Deliver new posts, and tell of those that were edited or deleted. Readers read what they are now from SQL."""
     by_type = {kind: [row for row in rows if row.type == kind] for kind in ("insert", "update", "delete")}
     do_index_posts(posts={int(row.key) for row in rows if row.type != "delete"})
-    children = fanout.deliver_posts(sorted({int(row.key) for row in by_type["insert"]}))
-    edited = {_post_of(row) for row in by_type["update"]}
-    children += fanout.tell_of_posts("post.edited", edited | _reposts_of(post for post, *_ in edited))
-    children += fanout.tell_of_posts("post.deleted", {_post_of(row) for row in by_type["delete"]})
+    edited = {int(row.key) for row in by_type["update"]}
+    children = fanout.deliver_posts(sorted({int(row.key) for row in by_type["insert"]} | _undelivered(edited)))
+    children += fanout.tell_of_posts("post.edited", _told_of_edits(edited))
+    children += fanout.tell_of_posts("post.deleted", {_as_captured(row) for row in by_type["delete"]})
     _notify_of_posts(rows)
     return children
 
@@ -38,13 +51,24 @@ def _notify_of_posts(rows: Sequence[Row]) -> None:
     notify.notify_of_reposts((actor, post) for actor, post in reposted if post)
 
 
-def _reposts_of(posts: Iterable[int]) -> set[tuple[int, int, str | None, str]]:
-    """The newest reposts of posts, whose readers see the same words; older ones show them after the next load."""
-    reposts = Post.objects.filter(repost_of__in=list(posts)).order_by("-pk")[:TOLD_REPOSTS]
-    return set(reposts.values_list("pk", "author_id", "mode", "visibility"))
+def _undelivered(edited: Collection[int]) -> set[int]:
+    """Those of the edited posts that no fan-out has handled: their insertion is still to come, or was never captured.
+
+    They are delivered first, which decides how their readers are told.
+    """
+    return set(Post.objects.filter(pk__in=edited, mode=None).values_list("pk", flat=True)) if edited else set()
 
 
-def _post_of(row: Row) -> tuple[int, int, str | None, str]:
+def _told_of_edits(edited: Collection[int]) -> list[ToldOf]:
+    if not edited:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_TOLD_OF_EDITS, {"posts": list(edited), "most": TOLD_REPOSTS})
+        return cursor.fetchall()
+
+
+def _as_captured(row: Row) -> ToldOf:
+    """The post of a row of a deletion, which alone knows it still."""
     about = row.payload
     return int(row.key), about["author_id"], about["mode"], about["visibility"]
 

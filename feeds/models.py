@@ -297,6 +297,9 @@ class ReadingPosition(models.Model):
 
     `newest_seen` is the newest entry that a first page has shown. `unread_after` is what it was when this visit began:
     entries above are "new since your last visit". A visit ends after half an hour without a first page.
+
+    `read_at` is also when their timeline was asked for in ways that are no visit: over the API, or as the ranked view.
+    Who has read so alone has never visited (`visited_at` is NULL).
     """
 
     reader = models.OneToOneField(
@@ -304,10 +307,11 @@ class ReadingPosition(models.Model):
     )
     newest_seen = models.BigIntegerField(default=0, db_default=0)
     unread_after = models.BigIntegerField(default=0, db_default=0)
-    visited_at = models.DateTimeField(db_default=Now())
+    visited_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        indexes = [models.Index(fields=["-visited_at"], name="reading_recent")]
+        indexes = [models.Index(fields=["-read_at"], name="reading_recent")]
 
 
 class NotificationKind(models.TextChoices):

@@ -1,4 +1,7 @@
-"""Up to where somebody has read their home timeline, and what is new since their last visit."""
+"""Up to where somebody has read their home timeline, and what is new since their last visit; when they read it at all.
+
+A *visit* is what moves the mark. Reading is more: it is also asking over the API, or for the ranked view alone.
+"""
 
 from __future__ import annotations
 
@@ -12,30 +15,40 @@ from recsys.accounts.models import User
 
 PAUSE = "30 minutes"  # without a first page, after which another visit begins
 WRITTEN = "1 minute"  # visits are noted at most so often while nothing newer is there to see
+READ = "10 minutes"  # and reading that is no visit
 
 # The first visit of all has seen nothing before, and nothing is "new since". What is there already is read first, so
 # that a page that changes nothing writes nothing and takes no lock.
 _NOTE = f"""
     WITH known AS (SELECT * FROM feeds_readingposition WHERE reader_id = %(reader)s),
     noted AS (
-        INSERT INTO feeds_readingposition AS before (reader_id, newest_seen, unread_after, visited_at)
-        SELECT %(reader)s, %(newest)s, %(newest)s, now()
+        INSERT INTO feeds_readingposition AS before (reader_id, newest_seen, unread_after, visited_at, read_at)
+        SELECT %(reader)s, %(newest)s, %(newest)s, now(), now()
         WHERE NOT EXISTS (
             SELECT FROM known WHERE newest_seen >= %(newest)s AND visited_at > now() - interval '{WRITTEN}')
         ON CONFLICT (reader_id) DO UPDATE SET
-            unread_after = CASE WHEN before.visited_at < now() - interval '{PAUSE}'
-                                THEN before.newest_seen ELSE before.unread_after END,
+            unread_after = CASE WHEN before.visited_at IS NULL THEN excluded.unread_after
+                                WHEN before.visited_at < now() - interval '{PAUSE}' THEN before.newest_seen
+                                ELSE before.unread_after END,
             newest_seen = greatest(before.newest_seen, excluded.newest_seen),
-            visited_at = now()
+            visited_at = now(), read_at = now()
         RETURNING unread_after
     )
     SELECT coalesce((SELECT unread_after FROM noted), (SELECT unread_after FROM known))
 """  # noqa: S608
 _SET = """
-    INSERT INTO feeds_readingposition (reader_id, newest_seen, unread_after) VALUES (%(reader)s, %(seen)s, %(seen)s)
+    INSERT INTO feeds_readingposition (reader_id, newest_seen, unread_after, visited_at, read_at)
+    SELECT %(reader)s, seen, seen, now(), now()
+    FROM (SELECT least(%(seen)s, coalesce(max(item_id), 0)) AS seen FROM feeds_post) up_to
     ON CONFLICT (reader_id) DO UPDATE SET newest_seen = excluded.newest_seen, unread_after = excluded.unread_after,
-        visited_at = now()
+        visited_at = now(), read_at = now()
 """
+_READ = f"""
+    INSERT INTO feeds_readingposition (reader_id, read_at) SELECT %(reader)s, now()
+    WHERE NOT EXISTS (
+        SELECT FROM feeds_readingposition WHERE reader_id = %(reader)s AND read_at > now() - interval '{READ}')
+    ON CONFLICT (reader_id) DO UPDATE SET read_at = now()
+"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +84,21 @@ def do_note_visit(*, reader: User, newest: int) -> int:
         return int(cursor.fetchone()[0])
 
 
+def do_note_reading(*, reader: User) -> None:
+    """Note that the reader's timeline was read, whichever way; the unread mark stays where it is.
+
+    One statement, which writes at most once in READ.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_READ, {"reader": reader.pk})
+
+
 def do_set_position(*, reader: User, seen: int) -> None:
-    """Let everything up to the post `seen` count as read, and what is above as unread, whatever was so before."""
+    """Let everything up to the post `seen` count as read, and what is above as unread, whatever was so before.
+
+    A number above the newest post's counts as that one: what is yet to come cannot have been seen. It is no error,
+    since the newest post may have been deleted after it was seen.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_SET, {"reader": reader.pk, "seen": seen})
 

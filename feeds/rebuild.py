@@ -99,8 +99,8 @@ class _Posts:
 
 def rebuild_chunks(*, since: timedelta = ACTIVE) -> list[Child]:
     """Rows that rebuild the windows of those who have read within `since`, the last readers first."""
-    lately = ReadingPosition.objects.filter(visited_at__gte=timezone.now() - since, reader__is_active=True)
-    readers = list(lately.order_by("-visited_at").values_list("reader", flat=True)[:MOST_READERS])
+    lately = ReadingPosition.objects.filter(read_at__gte=timezone.now() - since, reader__is_active=True)
+    readers = list(lately.order_by("-read_at").values_list("reader", flat=True)[:MOST_READERS])
     parts = [readers[start : start + CHUNK] for start in range(0, len(readers), CHUNK)]
     return [Child(TOPIC, str(place), "rebuild", {"readers": part}, place) for place, part in enumerate(parts)]
 

@@ -71,7 +71,11 @@ class OriginalSerializer(serializers.Serializer[Any]):
 
 class PostSerializer(OriginalSerializer):
     repost_of = OriginalSerializer(allow_null=True, help_text="The post that a repost shows.")
-    reposters = AuthorSerializer(many=True, help_text="Of a repost: who reposted it, the newest first, three at most.")
+    reposters = AuthorSerializer(
+        many=True,
+        help_text="Who reposted it, of those whom the reader follows: the newest first, three at most. "
+        "Of a repost: who reposted what it shows, its own author always among them.",
+    )
     more_reposters = serializers.IntegerField(help_text="How many more people, of those whom the reader follows.")
 
 

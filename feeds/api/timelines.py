@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from feeds.api.bodies import read_object
 from feeds.api.representations import PostSerializer, post_bodies
-from feeds.reading import do_set_position, position_of
+from feeds.reading import do_note_reading, do_set_position, position_of
 from feeds.selectors import LARGEST_ID, TimelinePage, home_timeline
 from feeds.top import further_top_page, top_page
 from recsys.accounts.models import User
@@ -75,7 +75,9 @@ class PositionSerializer(serializers.Serializer[Any]):
 
 
 class NewPositionSerializer(serializers.Serializer[Any]):
-    seen = serializers.IntegerField(help_text="The post up to which everything counts as read.")
+    seen = serializers.IntegerField(
+        min_value=0, max_value=LARGEST_ID, help_text="The post up to which everything counts as read; 0: nothing is."
+    )
 
 
 class TimelineView(PartnerView):
@@ -95,6 +97,8 @@ class TimelineView(PartnerView):
         the position.
         """
         asked, reader = query(request, TimelineQuery), find_user(external_id)
+        if asked["before"] is None:
+            do_note_reading(reader=reader)
         if asked["view"] == "top":
             return Response(_explained(_top_body(reader, asked), external_id))
         page = home_timeline(reader=reader, before=asked["before"], limit=asked["limit"])
@@ -127,7 +131,7 @@ class PositionView(PartnerView):
         operation="set_reading_position",
     )
     def post(self, request: Request, external_id: str) -> Response:
-        """It may also go back."""
+        """It may also go back. A number above the newest post's counts as that one: the answer says what was set."""
         query(request)
         user, body = find_user(external_id), read_object(request, needs=("seen",), seen=_check_seen)
         do_set_position(reader=user, **body)

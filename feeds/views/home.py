@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from feeds.reading import do_mark_unread
+from feeds.reading import do_mark_unread, do_note_reading
 from feeds.selectors import home_timeline
 from feeds.suggestions import suggested_people
 from feeds.top import further_top_page, top_page
@@ -59,9 +59,13 @@ def _view(request: HttpRequest) -> str:
 
 
 def _top(request: HttpRequest, user: User) -> dict[str, Any] | None:
-    """A new ranking, or a further page of the one that the address names; None where that is not kept any more."""
+    """A new ranking, or a further page of the one that the address names; None where that is not kept any more.
+
+    Showing a ranking is no visit, since the mark is on the latest.
+    """
     start = keyset(request)
     if start is None:
+        do_note_reading(reader=user)
         return top_context(request, top_page(reader=user), user)
     ranking = _uuid(request.GET.get("ranking", ""))
     page = further_top_page(reader=user, ranking=ranking, start=start) if ranking else None

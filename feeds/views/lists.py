@@ -11,6 +11,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from feeds.forms import ListForm
 from feeds.lists import (
+    NoList,
     do_add_member,
     do_create_list,
     do_delete_list,
@@ -75,7 +76,6 @@ def edit(request: HttpRequest, user: User, pk: int) -> HttpResponse:
             return redirect(found)
         except InputError as error:
             form.refuse(error)
-            found.refresh_from_db()
     return _edit_page(request, found, form, status=422 if form.errors else 200)
 
 
@@ -155,5 +155,5 @@ def _edit_page(
 def _mine(user: User, pk: int) -> AccountList:
     found = find_list(user, pk)
     if found is None:
-        raise Http404("You have no such list.")
+        raise NoList
     return found

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from feeds.actions import do_bookmark, do_create_post, do_delete_post, do_like_post, do_repost
 from feeds.conversations import find_post
 from feeds.entries import Entry, entries
+from feeds.graph import do_mute
 from feeds.models import Block, Post
 from feeds.selectors import RELATED
 from recsys.accounts.models import User
@@ -78,6 +79,49 @@ def test_at_most_three_are_named_and_the_rest_counted(people):
     first = entry(reader, reposts[0])
     assert names(first)[-1] == others[0].username
     assert len(first.reposters) + first.more_reposters == 6
+
+
+def test_the_original_says_who_reposted_it_of_those_whom_the_reader_hears(people):
+    """A home timeline leaves their reposts out, so this is where they show."""
+    reader, author, heard, muted, stranger, *_ = people
+    let_follow([reader], [author, heard, muted])
+    do_mute(muter=reader, muted=muted)
+    post = do_create_post(author=author, text="Hello")
+    for other in (heard, muted, stranger):
+        do_repost(user=other, post=post)
+    found = entry(reader, post)
+    assert (found.is_repost, names(found), found.more_reposters) == (False, [heard.username], 0)
+    do_repost(user=reader, post=post)
+    assert names(entry(reader, post)) == [reader.username, heard.username]
+    assert names(entry(author, post)) == []
+    assert names(entry(None, post)) == []
+
+
+def test_of_many_who_reposted_the_original_three_are_named(people):
+    reader, author, *others = people
+    let_follow([reader], others)
+    post = do_create_post(author=author, text="Hello")
+    for other in others:
+        do_repost(user=other, post=post)
+    found = entry(reader, post)
+    assert (names(found), found.more_reposters) == ([other.username for other in others[:-4:-1]], 3)
+
+
+def test_posts_that_nobody_reposted_are_not_asked_about(people):
+    reader, author, other = people[:3]
+    let_follow([reader], [other])
+    posts = [do_create_post(author=author, text="Hello") for _ in range(2)]
+    page = list(Post.objects.select_related(*RELATED).order_by("-pk"))
+
+    def asked(viewer: User | None) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            entries(viewer, page)
+        return len(queries)
+
+    assert asked(reader) == 1
+    do_repost(user=other, post=posts[0])
+    assert asked(None) == 1
+    assert asked(reader) == MOST_QUERIES
 
 
 def test_a_reply_says_whom_it_answers_or_that_it_is_gone(people):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from feeds import audience, fanout, timelines
-from feeds.actions import do_create_post, do_delete_post, do_repost
+from feeds.actions import do_create_post, do_delete_post, do_edit_post, do_repost
 from feeds.graph import do_follow, do_mute, do_unfollow
 from feeds.models import AuthorOverride, Follow, Post
 from feeds.selectors import home_timeline
@@ -14,7 +14,7 @@ from feeds.timelines import author_list, home, read_windows
 from realtime import streams
 from recsys.accounts.models import User
 from recsys.outbox import store
-from recsys.outbox.handlers import execute
+from recsys.outbox.handlers import Row, execute
 from recsys.outbox.models import OutboxRow
 from tests.feeds.graph import let_follow, make_people, shown
 
@@ -266,6 +266,78 @@ class TestDelete:
         drain_outbox()
         timelines.add_posts([([home(reader.pk).name], [post.pk])])
         assert shown(reader) == []
+
+
+class TestBeforeItsFanOut:
+    """A post that is edited or deleted at once: the row of that does not know how the post will be delivered."""
+
+    @pytest.fixture
+    def pulled(self, people, drain_outbox, monkeypatch) -> list[User]:
+        """The author is pulled, and known as such; each follower is a chunk."""
+        pull(people[0])
+        do_create_post(author=people[0], text="the first")
+        drain_outbox()
+        for reader in people[1:]:
+            home_timeline(reader=reader)
+        monkeypatch.setattr(audience, "CHUNK", 1)
+        return people
+
+    def posts_and_chunks(self, rows: list[Row]) -> tuple[list[Row], int]:
+        """Handle what is captured of posts; the rows, and how many chunks for followers came of them."""
+        posts = [row for row in rows if row.topic == "feeds.post"]
+        assert not execute("feeds.post", posts)
+        return posts, OutboxRow.objects.filter(aggregatetype=fanout.CHUNK_TOPIC).count()
+
+    def test_an_edit_of_a_pulled_post_goes_to_the_authors_stream_alone(self, pulled, drain_outbox):
+        author, reader, *_ = pulled
+        own_stream = [user_stream(reader.pk)]
+        position, own_position = listen(reader)[reader], streams.positions(own_stream)
+        post = do_create_post(author=author, text="helo")
+        do_edit_post(post=post, by=author, text="hello")
+        rows, chunks = self.posts_and_chunks(store.lease(100))
+        assert ([row.payload["mode"] for row in rows], chunks) == ([None, None], 0)
+        drain_outbox()
+        assert heard(reader, position) == [("post.new", post.pk), ("post.edited", post.pk)]
+        assert streams.read(own_stream, own_position).events == []
+        assert window(home(reader.pk)) == []
+        assert shown(reader)[0] == post.pk
+
+    @pytest.mark.parametrize("mode", ["push", "pull"])
+    def test_an_edit_that_is_handled_first_delivers_the_post(self, pulled, drain_outbox, mode):
+        author, reader, *_ = pulled
+        AuthorOverride.objects.filter(author=author).update(mode=mode)
+        position = listen(reader)[reader]
+        post = do_create_post(author=author, text="helo")
+        do_edit_post(post=post, by=author, text="hello")
+        rows = store.lease(100)
+        _, chunks = self.posts_and_chunks([row for row in rows if row.type == "update"])
+        assert bool(chunks) == (mode == "push")
+        drain_outbox()
+        assert Post.objects.get(pk=post.pk).mode == mode
+        assert set(heard(reader, position)) == {("post.new", post.pk), ("post.edited", post.pk)}
+        assert (post.pk in window(home(reader.pk))) == (mode == "push")
+        assert (post.pk in window(author_list(author.pk))) == (mode == "pull")
+        before = shown(reader)
+        self.posts_and_chunks([row for row in rows if row.type == "insert"])
+        drain_outbox()
+        assert shown(reader) == before
+        assert before[0] == post.pk
+
+    @pytest.mark.parametrize("mode", ["push", "pull"])
+    def test_a_deletion_is_told_to_its_author_alone_and_nothing_is_delivered_later(self, pulled, drain_outbox, mode):
+        author, reader, *_ = pulled
+        AuthorOverride.objects.filter(author=author).update(mode=mode)
+        positions = listen(author, reader)
+        post = do_create_post(author=author, text="hello")
+        do_delete_post(post=post, by=author)
+        rows = store.lease(100)
+        _, chunks = self.posts_and_chunks([row for row in rows if row.type == "delete"])
+        self.posts_and_chunks([row for row in rows if row.type == "insert"])
+        assert chunks == 0
+        drain_outbox()
+        assert heard(author, positions[author]) == [("post.deleted", post.pk)]
+        assert heard(reader, positions[reader]) == []
+        assert post.pk not in [*window(home(reader.pk)), *window(author_list(author.pk))]
 
 
 class TestFollow:

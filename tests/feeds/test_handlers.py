@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from feeds import handlers
 from feeds.actions import do_create_post, do_delete_post, do_edit_post, do_repost
+from feeds.models import Post
 from feeds.subscriptions import user_stream
 from realtime import streams
 from recsys.accounts.models import User
+from recsys.outbox import store
+from recsys.outbox.handlers import execute
 from tests.feeds.graph import let_follow, make_people
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +42,40 @@ def test_an_edit_reaches_those_who_see_the_words_in_a_repost(people, drain_outbo
     do_edit_post(post=post, by=author, text="Two")
     drain_outbox()
     assert heard(reader, position) == [("post.edited", repost.pk)]
+
+
+def test_each_of_the_edited_posts_is_told_to_readers_of_its_newest_reposts(drain_outbox, monkeypatch):
+    monkeypatch.setattr(handlers, "TOLD_REPOSTS", 2)
+    author, *others = make_people(13)
+    reposters, readers = others[:6], others[6:]
+    for reposter, reader in zip(reposters, readers, strict=True):
+        let_follow([reader], [reposter])
+    posts = [do_create_post(author=author, text="One") for _ in range(2)]
+    reposts = [do_repost(user=reposter, post=posts[number // 3]) for number, reposter in enumerate(reposters)]
+    drain_outbox()
+    positions = [streams.positions([user_stream(reader.pk)]) for reader in readers]
+    for post in posts:
+        do_edit_post(post=post, by=author, text="Two")
+    drain_outbox()
+    told = [heard(reader, position) for reader, position in zip(readers, positions, strict=True)]
+    newest = [[("post.edited", repost.pk)] for repost in reposts]
+    assert told == [[], *newest[1:3], [], *newest[4:]]
+
+
+def test_an_edit_asks_as_often_for_one_post_as_for_many(people, drain_outbox):
+    author = people[0]
+    posts = [do_create_post(author=author, text="One", visibility="private") for _ in range(6)]
+    drain_outbox()
+
+    def asked(edited: list[Post]) -> int:
+        for post in edited:
+            do_edit_post(post=post, by=author, text=post.text + "!")
+        rows = [row for row in store.lease(100) if row.topic == "feeds.post"]
+        with CaptureQueriesContext(connection) as queries:
+            execute("feeds.post", rows)
+        return len(queries)
+
+    assert asked(posts[:1]) == asked(posts[1:])
 
 
 def test_a_deletion_takes_the_reposts_along(people, drain_outbox):

@@ -4,6 +4,7 @@ import pytest
 
 from feeds import lists
 from feeds.lists import (
+    NoList,
     do_add_member,
     do_create_list,
     do_delete_list,
@@ -104,6 +105,35 @@ def test_deleting_takes_the_members_along(people, mine):
     do_delete_list(account_list=mine)
     assert not AccountList.objects.exists()
     assert not ListMember.objects.exists()
+
+
+class TestGone:
+    """What somebody does to a list that was deleted since they looked at it."""
+
+    @pytest.fixture
+    def gone(self, mine) -> AccountList:
+        AccountList.objects.filter(pk=mine.pk).delete()
+        return mine
+
+    def test_renaming_does_not_bring_it_back(self, gone):
+        with pytest.raises(NoList):
+            do_rename_list(account_list=gone, name="close friends")
+        assert not AccountList.objects.exists()
+        assert gone.name == "friends"
+
+    def test_nobody_can_be_put_into_it(self, people, gone):
+        with pytest.raises(NoList):
+            do_add_member(account_list=gone, member=people[1])
+        assert not ListMember.objects.exists()
+
+    def test_taking_out_and_deleting_are_done_already(self, people, gone):
+        assert not do_remove_member(account_list=gone, member=people[1])
+        do_delete_list(account_list=gone)
+
+    def test_its_owner_may_be_gone_too(self, people):
+        User.objects.filter(pk=people[0].pk).delete()
+        with pytest.raises(InputError, match="no p0 any more"):
+            do_create_list(owner=people[0], name="friends")
 
 
 class TestMemberships:

@@ -49,6 +49,7 @@ PAGES = {
 }
 ANSWERS = {
     "api-timeline": "/api/v1/users/me/timeline",
+    "api-timeline-top": "/api/v1/users/me/timeline?view=top",
     "api-timeline-why": "/api/v1/users/me/timeline/why?post={post}",
     "api-position": "/api/v1/users/me/timeline/position",
     "api-post": "/api/v1/posts/{post}?reader=me",

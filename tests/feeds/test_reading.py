@@ -8,11 +8,20 @@ import pytest
 from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from feeds.actions import do_create_post
 from feeds.graph import do_follow
 from feeds.models import Post, ReadingPosition
-from feeds.reading import UnreadMark, do_mark_unread, do_note_visit, do_set_position, position_of, unread_after
+from feeds.reading import (
+    UnreadMark,
+    do_mark_unread,
+    do_note_reading,
+    do_note_visit,
+    do_set_position,
+    position_of,
+    unread_after,
+)
 from feeds.selectors import home_timeline
 from recsys.accounts.models import User
 from recsys.outbox.testing import drain
@@ -34,7 +43,8 @@ def ben() -> User:
 
 
 def later(reader: User, minutes: int) -> None:
-    ReadingPosition.objects.filter(reader=reader).update(visited_at=F("visited_at") - timedelta(minutes=minutes))
+    ago = timedelta(minutes=minutes)
+    ReadingPosition.objects.filter(reader=reader).update(visited_at=F("visited_at") - ago, read_at=F("read_at") - ago)
 
 
 def write(author: User, count: int = 1) -> list[Post]:
@@ -90,7 +100,55 @@ class TestVisits:
         assert (unread_after(ana), unread_after(ben)) == (7, 9)
 
 
-def version(reader: User) -> tuple[str, str]:
+class TestReading:
+    def test_is_no_visit(self, ana):
+        do_note_reading(reader=ana)
+        known = ReadingPosition.objects.get(reader=ana)
+        assert (known.newest_seen, known.unread_after, known.visited_at) == (0, 0, None)
+        assert timezone.now() - known.read_at < timedelta(minutes=1)
+
+    def test_leaves_the_first_visit_of_all_to_mark_nothing(self, ana):
+        do_note_reading(reader=ana)
+        assert do_note_visit(reader=ana, newest=7) == 7
+        assert do_note_visit(reader=ana, newest=9) == 7
+
+    def test_does_not_prolong_a_visit(self, ana):
+        do_note_visit(reader=ana, newest=7)
+        later(ana, 20)
+        do_note_reading(reader=ana)
+        later(ana, 20)
+        assert do_note_visit(reader=ana, newest=9) == 7
+        assert do_note_visit(reader=ana, newest=11) == 7
+        later(ana, 31)
+        assert do_note_visit(reader=ana, newest=11) == 11
+
+    def test_is_one_statement_that_writes_at_most_once_in_ten_minutes(self, ana):
+        def written() -> bool:
+            before = version(ana)
+            with CaptureQueriesContext(connection) as captured:
+                do_note_reading(reader=ana)
+            assert len(captured) == 1
+            return version(ana) != before
+
+        assert written()
+        assert not written()
+        later(ana, 9)
+        assert not written()
+        later(ana, 2)
+        assert written()
+        assert not written()
+
+    @pytest.mark.parametrize(
+        "note", [lambda ana: do_note_visit(reader=ana, newest=7), lambda ana: do_set_position(reader=ana, seen=0)]
+    )
+    def test_visits_and_what_partners_say_count_as_well(self, ana, note):
+        do_note_reading(reader=ana)
+        later(ana, 60)
+        note(ana)
+        assert timezone.now() - ReadingPosition.objects.get(reader=ana).read_at < timedelta(minutes=1)
+
+
+def version(reader: User) -> tuple[str, str] | None:
     """Changes with every write and every lock of the row."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT ctid::text, xmax::text FROM feeds_readingposition WHERE reader_id = %s", [reader.pk])
@@ -177,3 +235,18 @@ class TestPosition:
         do_set_position(reader=ana, seen=posts[0].pk)
         assert position_of(ana).unread == 2
         assert visit(ana) == UnreadMark(before=posts[0].pk, count=2)
+
+    @pytest.mark.parametrize("beyond", [1, 2**63 - 1])
+    def test_is_the_newest_post_at_most(self, ana, ben, beyond):
+        newest = write(ben, 2)[-1]
+        do_set_position(reader=ana, seen=min(newest.pk + beyond, 2**63 - 1))
+        found = position_of(ana)
+        assert (found.newest_seen, found.unread_after, found.unread) == (newest.pk, newest.pk, 0)
+        write(ben)
+        assert position_of(ana).unread == 1
+        later(ana, 40)
+        assert visit(ana).count == 1
+
+    def test_where_there_is_no_post_nothing_was_seen(self, ana):
+        do_set_position(reader=ana, seen=5)
+        assert position_of(ana).newest_seen == 0

@@ -131,13 +131,11 @@ def test_people_who_are_gone_or_follow_nobody_do_not_matter(valkey):
 
 def read_lately(readers, ago=timedelta()):
     for reader in readers:
-        ReadingPosition.objects.update_or_create(reader=reader, defaults={"visited_at": timezone.now() - ago})
+        ReadingPosition.objects.update_or_create(reader=reader, defaults={"read_at": timezone.now() - ago})
 
 
 class TestAfterLoss:
-    def test_those_who_read_lately_have_warm_windows_again_in_the_order_of_their_visits(
-        self, valkey, monkeypatch, drain_outbox
-    ):
+    def test_those_who_read_lately_have_warm_windows_again_the_last_first(self, valkey, monkeypatch, drain_outbox):
         monkeypatch.setattr(rebuild, "CHUNK", 1)
         early, late, away, author = make_people(4)
         let_follow([early, late, away], [author])

@@ -18,6 +18,16 @@ WITHOUT_POSITION = """
         if (document.readyState === "interactive") document.querySelector("#timeline").dataset.position = "";
     });
 """
+# As a tab in the background, until `come_into_sight`.
+IN_THE_BACKGROUND = """
+    let hidden = true;
+    Object.defineProperty(document, "hidden", { get: () => hidden });
+    Object.defineProperty(document, "visibilityState", { get: () => (hidden ? "hidden" : "visible") });
+    window.comeIntoSight = () => {
+        hidden = false;
+        document.dispatchEvent(new Event("visibilitychange"));
+    };
+"""
 
 
 @pytest.fixture
@@ -84,6 +94,24 @@ def test_a_page_without_a_position_loads_its_timeline_anew_until_it_comes(visit)
     assert len(asked) == 2
     refused = ("ERR_FAILED", "Failed to fetch")
     ana.complaints[:] = [complaint for complaint in ana.complaints if not any(words in complaint for words in refused)]
+
+
+def test_a_page_that_nobody_looks_at_is_no_visit_until_it_is_seen(visit):
+    ana = visit()
+    ana.log_in("ana", DEMO_PASSWORD)
+    asked = []
+    ana.page.on("request", lambda request: asked.append(request.url) if "/timeline/" in request.url else None)
+    ana.page.add_init_script(WITHOUT_POSITION)
+    ana.page.add_init_script(IN_THE_BACKGROUND)
+    with ana.page.expect_response("**/notifications/unseen/"):  # which follows from the same resync
+        ana.open("/")
+    ana.page.wait_for_timeout(1000)
+    assert not asked
+    ana.page.evaluate("comeIntoSight()")
+    expect(ana.page.locator("#timeline")).not_to_have_attribute("data-position", "", timeout=30_000)
+    ana.page.evaluate("comeIntoSight()")
+    ana.page.wait_for_timeout(1000)
+    assert len(asked) == 1
 
 
 def test_logging_out_elsewhere_ends_the_connection(visit):

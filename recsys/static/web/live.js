@@ -74,11 +74,16 @@ function onEvent(subscription, event) {
   }
 }
 
-// Until it has come: what was missed does not come by any other way.
+// Until it has come: what was missed does not come by any other way. Loading it is a visit, after which nothing is new any
+// more, so a page that nobody looks at waits.
 function reload() {
   const stale = timeline();
   if (stale?.dataset.firstPage !== "true") return;
   clearTimeout(reloading);
+  if (document.hidden) {
+    document.addEventListener("visibilitychange", reload, { once: true });
+    return;
+  }
   reloading = setTimeout(() => stale === timeline() && reload(), RELOAD_AGAIN * (1 + Math.random()));
   body.dispatchEvent(new CustomEvent("timeline:reload"));
 }

@@ -7,7 +7,8 @@ from rest_framework.test import APIClient
 
 from feeds import lists
 from feeds.actions import do_create_post
-from feeds.lists import do_add_member, do_create_list, members_of
+from feeds.api import lists as endpoints
+from feeds.lists import do_add_member, do_create_list, find_list, members_of
 from feeds.models import AccountList
 from recsys.accounts.models import User
 from tests.partners.assertions import assert_problem
@@ -126,6 +127,18 @@ def test_the_bound_is_an_answer(full_api, ana, monkeypatch):
     monkeypatch.setattr(lists, "MOST_LISTS", 1)
     send(full_api, LISTS, name="one")
     assert_problem(send(full_api, LISTS, name="two"), 422, "1 lists")
+
+
+@pytest.mark.parametrize(("below", "body"), [("", {"name": "Close"}), ("/members", {"user": "ana"})])
+def test_one_that_is_deleted_meanwhile_is_not_found(full_api, friends, address, monkeypatch, below, body):
+    def find_and_delete(owner: User, pk: int) -> AccountList | None:
+        found = find_list(owner, pk)
+        AccountList.objects.filter(pk=pk).delete()
+        return found
+
+    monkeypatch.setattr(endpoints, "find_list", find_and_delete)
+    assert_problem(send(full_api, f"{address}{below}", **body), 404, "no such list")
+    assert not AccountList.objects.exists()
 
 
 def test_reading_does_not_write(reading_api, address):

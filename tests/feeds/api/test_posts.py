@@ -143,6 +143,17 @@ class TestReading:
         assert body["repost_of"]["counts"]["reposts"] == 1
         assert body["repost_of"]["reader"]["reposted"] is True
 
+    def test_the_original_says_who_reposted_it(self, api: APIClient, ana: User, ben: User) -> None:
+        cy, dee = (User.objects.create_user(name) for name in ("cy", "dee"))
+        let_follow([ana], [ben, cy])
+        post = do_create_post(author=ben, text="Hello")
+        for other in (cy, dee):
+            do_repost(user=other, post=post)
+        body = api.get(f"{POSTS}/{post.pk}?reader=ana").json()
+        assert ([person["username"] for person in body["reposters"]], body["more_reposters"]) == (["cy"], 0)
+        assert body["repost_of"] is None
+        assert api.get(f"{POSTS}/{post.pk}").json()["reposters"] == []
+
     @pytest.mark.parametrize("pk", ["0", "1", "9" * 30])
     def test_nothing_is_not_found(self, api: APIClient, pk: str) -> None:
         assert_problem(api.get(f"{POSTS}/{pk}"), 404)

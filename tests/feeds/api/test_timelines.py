@@ -10,8 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from feeds.actions import do_create_post, do_delete_post
+from feeds.audience import chunks, followers_of
 from feeds.graph import do_follow
-from feeds.models import Post
+from feeds.models import Post, ReadingPosition
+from feeds.rebuild import rebuild_chunks
 from recsys.accounts.models import User
 from recsys.partners.actions import do_create_client, do_create_key
 from tests.partners.assertions import assert_problem
@@ -136,6 +138,14 @@ def test_more_posts_take_no_more_queries(api: APIClient, posts: list[Post]) -> N
     assert queries(1) == queries(7)
 
 
+def test_that_the_user_reads_takes_one_statement_of_the_first_page_alone(api: APIClient, posts: list[Post]) -> None:
+    page(api)
+    for query, count in [("", 1), ("?limit=3", 1), (f"?before={posts[3].pk}", 0)]:
+        with CaptureQueriesContext(connection) as captured:
+            page(api, query)
+        assert sum("feeds_readingposition" in one["sql"] for one in captured.captured_queries) == count
+
+
 class TestTop:
     def top(self, api: APIClient, query: str) -> dict[str, Any]:
         answer = api.get(f"{ADDRESS}?view=top&{query}")
@@ -169,6 +179,11 @@ class TestTop:
         assert_problem(answer, 404, "ranking")
 
 
+def audience_of(author: int) -> dict[int, str]:
+    """The followers of an author, each with the bucket in which they are served."""
+    return {reader: bucket for bucket, readers in chunks(author, followers_of(author)) for reader in readers}
+
+
 class TestPosition:
     def test_is_shown_and_set(self, full_api: APIClient, ana: User, posts: list[Post]) -> None:
         before = full_api.get(f"{ADDRESS}/position").json()
@@ -180,6 +195,19 @@ class TestPosition:
     def test_asking_for_the_timeline_is_no_visit(self, full_api: APIClient, posts: list[Post]) -> None:
         full_api.get(ADDRESS)
         assert full_api.get(f"{ADDRESS}/position").json()["newest_seen"] == 0
+
+    @pytest.mark.parametrize("view", ["latest", "top"])
+    def test_but_it_says_that_the_user_reads(
+        self, full_api: APIClient, ana: User, posts: list[Post], view: str
+    ) -> None:
+        assert full_api.get(f"{ADDRESS}?view={view}").status_code == 200
+        assert ReadingPosition.objects.get(reader=ana).visited_at is None
+        assert audience_of(posts[0].author_id) == {ana.pk: "recent"}
+        assert [row.payload["readers"] for row in rebuild_chunks()] == [[ana.pk]]
+
+    def test_it_is_the_newest_post_at_most(self, full_api: APIClient, posts: list[Post]) -> None:
+        answer = full_api.post(f"{ADDRESS}/position", {"seen": 2**63 - 1}, format="json").json()
+        assert answer == {"newest_seen": posts[-1].pk, "unread_after": posts[-1].pk, "unread": 0, "more": False}
 
     @pytest.mark.parametrize("seen", [-1, "5", None, True, 2.5])
     def test_what_is_no_post_is_refused(self, full_api: APIClient, ana: User, seen: Any) -> None:

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 from django.test import Client
+from django.utils import timezone
 
-from feeds.actions import do_create_post
+from feeds.actions import do_create_post, do_repost
 from feeds.graph import do_follow
 from feeds.models import Post, ReadingPosition
 from recsys.accounts.models import User
@@ -74,6 +75,26 @@ class TestUnread:
         assert older.content.decode().index("unread-mark") > older.content.decode().index(f'data-post="{posts[0].pk}"')
 
 
+class TestReposts:
+    def test_the_post_that_stays_says_who_reposted_it(self, as_ana, ana, ben):
+        others = [User.objects.create_user(f"c{number}", display_name=f"C{number}") for number in range(5)]
+        for other in others:
+            do_follow(follower=ana, followee=other)
+        post = write(ben)[0]
+        assert "reposted" not in text_of(as_ana.get("/"))
+        do_repost(user=others[0], post=post)
+        drain()
+        page = as_ana.get("/")
+        assert posts_in(page) == [post.pk]
+        assert "C0 reposted" in text_of(page)
+        for other in others[1:]:
+            do_repost(user=other, post=post)
+        drain()
+        page = as_ana.get("/")
+        assert posts_in(page) == [post.pk]
+        assert "C4 , C3 , C2 and 2 others reposted" in text_of(page)
+
+
 class TestTop:
     def test_is_a_view_of_the_home_page(self, as_ana, ben):
         posts = write(ben, 2)
@@ -108,6 +129,15 @@ class TestTop:
         client.force_login(ben)
         ranking = Slate.objects.get(surface="top").pk
         assert client.get(f"/?view=top&ranking={ranking}&before=20").url == "/?view=top"
+
+    def test_is_read_but_no_visit(self, as_ana, ana, ben):
+        write(ben)
+        as_ana.get("/")
+        ReadingPosition.objects.update(read_at=timezone.now() - timedelta(hours=2), visited_at=None)
+        as_ana.get("/?view=top")
+        known = ReadingPosition.objects.get(reader=ana)
+        assert timezone.now() - known.read_at < timedelta(minutes=1)
+        assert known.visited_at is None
 
     def test_nothing_to_rank_says_so(self, as_ana):
         assert "Nothing unread" in text_of(as_ana.get("/?view=top"))

@@ -7,8 +7,9 @@ from django.test import Client
 from django.urls import reverse
 
 from feeds.actions import do_create_post
-from feeds.lists import do_add_member, do_create_list, members_of
+from feeds.lists import do_add_member, do_create_list, find_list, members_of
 from feeds.models import AccountList
+from feeds.views import lists as views
 from recsys.accounts.models import User
 from tests.web.pages import HTMX, assert_safe, queries_for, text_of
 
@@ -161,6 +162,19 @@ class TestEdit:
         assert "Delete the list “Friends”?" in text_of(as_ana.get(address))
         assert AccountList.objects.exists()
         assert as_ana.post(address).url == "/lists/"
+        assert not AccountList.objects.exists()
+
+
+class TestGone:
+    @pytest.mark.parametrize(("name", "given"), [("list-edit", {"name": "Close"}), ("list-add", {"username": "ana"})])
+    def test_a_list_that_is_deleted_meanwhile_is_not_found(self, as_ana, friends, monkeypatch, name, given):
+        def find_and_delete(owner: User, pk: int) -> AccountList | None:
+            found = find_list(owner, pk)
+            AccountList.objects.filter(pk=pk).delete()
+            return found
+
+        monkeypatch.setattr(views, "find_list", find_and_delete)
+        assert as_ana.post(reverse(name, args=[friends.pk]), given).status_code == 404
         assert not AccountList.objects.exists()
 
 
