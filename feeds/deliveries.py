@@ -28,7 +28,7 @@ _NOTE = """
 
 
 def do_note_delivery(*, bucket: str, readers: Mapping[int, int]) -> None:
-    """Add to the record to how many readers each post went. A chunk that runs twice counts twice."""
+    """Add to the record into how many warm windows each post went. A chunk that runs twice counts twice."""
     with connection.cursor() as cursor:
         parameters: dict[str, Any] = {"posts": list(readers), "bucket": bucket, "readers": list(readers.values())}
         cursor.execute(_NOTE, parameters)

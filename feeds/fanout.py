@@ -9,7 +9,7 @@ there already; one that runs late cannot show anybody what they may not see, bec
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -36,14 +36,14 @@ class _News:
     """What posts bring to windows and streams, gathered: a trip to Valkey or SQL costs more than many windows."""
 
     windows: list[tuple[list[str], list[int]]] = field(default_factory=list)
+    buckets: list[str | None] = field(default_factory=list)  # of each of these; None: nothing is recorded of it
     changed_lists: list[int] = field(default_factory=list)
     events: list[tuple[list[str], dict[str, Any]]] = field(default_factory=list)
-    readers: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
 
     def bring_to_writer(self, author: int, mode: str, posts: Sequence[Post]) -> None:
         """Nobody waits for their own words."""
         if mode == DeliveryMode.PUSH:
-            self.windows.append(([timelines.home(author).name], [post.pk for post in posts]))
+            self._add([timelines.home(author).name], posts, None)
         self.events += [([user_stream(author)], _new(post)) for post in posts]
 
     def bring_to_author_list(self, author: int, posts: Sequence[Post]) -> None:
@@ -52,29 +52,31 @@ class _News:
         All listeners hear the same, so what some of them do not see (a reply to somebody else, a repost of what they
         have already) is not announced there.
         """
-        self.windows.append(([timelines.author_list(author).name], [post.pk for post in posts]))
+        self._add([timelines.author_list(author).name], posts, Delivery.Bucket.AUTHOR)
         self.changed_lists.append(author)
         for_all = [post for post in posts if post.visibility != Visibility.PRIVATE and not audience.is_selective(post)]
         self.events += [([author_stream(author)], _new(post)) for post in for_all]
-        self.readers[Delivery.Bucket.AUTHOR] |= {post.pk: 1 for post in posts}
 
     def bring_to_followers(self, posts: Sequence[Post], followers: Audience, bucket: str) -> None:
         """Bring one author's posts to those of these followers whom each is for."""
         selective = [post for post in posts if audience.is_selective(post)]
-        self._bring([post for post in posts if post not in selective], followers)
+        self._bring([post for post in posts if post not in selective], followers, bucket)
         for post in selective:
-            self._bring([post], audience.of_post(post, followers.windows))
-        self.readers[bucket] |= {post.pk: len(followers.windows) for post in posts}
+            self._bring([post], audience.of_post(post, followers.windows), bucket)
 
-    def _bring(self, posts: Sequence[Post], readers: Audience) -> None:
+    def _bring(self, posts: Sequence[Post], readers: Audience, bucket: str) -> None:
         if posts:
-            self.windows.append((timelines.home_names(readers.windows), [post.pk for post in posts]))
+            self._add(timelines.home_names(readers.windows), posts, bucket)
             told = [user_stream(reader) for reader in readers.told]
             self.events += [(told, _new(post)) for post in posts]
 
+    def _add(self, names: list[str], posts: Sequence[Post], bucket: str | None) -> None:
+        self.windows.append((names, [post.pk for post in posts]))
+        self.buckets.append(bucket)
+
     def deliver(self) -> None:
         """Write it all: the windows first, for who hears of a post looks for it there."""
-        timelines.add_posts(self.windows)
+        warm = timelines.add_posts(self.windows)
         timelines.note_change(self.changed_lists)
         for many, events in groupby(self.events, key=lambda event: len(event[0]) > MANY):
             if many:
@@ -82,7 +84,11 @@ class _News:
                     streams.append_to_all(names, event)
             else:
                 streams.append((name, event) for names, event in events for name in names)
-        for bucket, readers in self.readers.items():
+        brought: dict[str, Counter[int]] = defaultdict(Counter)
+        for bucket, (_, posts), windows in zip(self.buckets, self.windows, warm, strict=True):
+            if bucket is not None:
+                brought[bucket].update(dict.fromkeys(posts, windows))
+        for bucket, readers in brought.items():
             do_note_delivery(bucket=bucket, readers=readers)
 
 

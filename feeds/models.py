@@ -358,7 +358,9 @@ class NotificationPreference(models.Model):
 
 
 class Delivery(models.Model):
-    """What the fan-out did with a post: to how many readers of a bucket, from when to when. Kept for a bounded time."""
+    """What the fan-out did with a post: into how many windows of a bucket's readers, from when to when; cold ones get
+    nothing. Kept for a bounded time.
+    """
 
     class Bucket(models.TextChoices):
         ALL = "all", "all followers at once"

@@ -84,16 +84,18 @@ _ADD = (
     _TRIM
     + """
 local capacity, most = tonumber(ARGV[1]), tonumber(ARGV[2])
-local call, posts = redis.call, (#ARGV - 2) / 2
+local call, posts, warm = redis.call, (#ARGV - 2) / 2, 0
 for _, key in ipairs(KEYS) do
     local held = call('ZCARD', key) - 1
     if held >= 0 then
+        warm = warm + 1
         call('ZADD', key, unpack(ARGV, 3))
         if held + posts > most and call('ZCARD', key) - 1 > most then
             trim(key, capacity)
         end
     end
 end
+return warm
 """
 )
 _OPEN = """
@@ -282,27 +284,35 @@ def home_names(readers: Iterable[int]) -> list[str]:
     return HOME.keys(readers)
 
 
-def add_posts(groups: Iterable[tuple[Sequence[str], Sequence[int]]]) -> None:
-    """For each group (names of windows, posts), add the posts to those of the windows that are warm.
+def add_posts(groups: Sequence[tuple[Sequence[str], Sequence[int]]]) -> list[int]:
+    """For each group (names of windows, posts), add the posts to those of the windows that are warm; return for each
+    group how many these were.
 
     Repeating it changes nothing. It takes few trips, however many groups there are.
     """
-    client, calls = get_client(), _calls(groups)
+    client, calls, warm = get_client(), _calls(groups), [0] * len(groups)
     while trip := list(islice(calls, CALLS_PER_TRIP)):
         pipeline = client.pipeline(transaction=False)
-        for names, entries in trip:
+        for _, names, entries in trip:
             pipeline.eval(_ADD, len(names), *names, CAPACITY, CAPACITY + SLACK, *entries)
-        pipeline.execute()
+        for (group, _, _), found in zip(trip, pipeline.execute(), strict=True):
+            warm[group] += found
+    return [count // max(1, _parts(posts)) for count, (_, posts) in zip(warm, groups, strict=True)]
 
 
-def _calls(groups: Iterable[tuple[Sequence[str], Sequence[int]]]) -> Iterator[tuple[Sequence[str], list[int]]]:
-    """The names of windows, and what to add to them: scores and posts in turns."""
-    for names, posts in groups:
+def _parts(posts: Sequence[int]) -> int:
+    """In how many parts posts are added to a window."""
+    return -(-len(posts) // POSTS_PER_CALL)
+
+
+def _calls(groups: Iterable[tuple[Sequence[str], Sequence[int]]]) -> Iterator[tuple[int, Sequence[str], list[int]]]:
+    """Which group, the names of windows, and what to add to them: scores and posts in turns."""
+    for group, (names, posts) in enumerate(groups):
         parts = [posts[start : start + POSTS_PER_CALL] for start in range(0, len(posts), POSTS_PER_CALL)]
         entries = [[score_or_post for post in part for score_or_post in (-post, post)] for part in parts]
         for start in range(0, len(names), KEYS_PER_CALL):
             call = names[start : start + KEYS_PER_CALL]
-            yield from ((call, part) for part in entries)
+            yield from ((group, call, part) for part in entries)
 
 
 def peek_windows(keys: Sequence[WindowKey]) -> dict[WindowKey, Window]:

@@ -203,7 +203,17 @@ def test_groups_get_each_its_own_posts_in_one_trip(monkeypatch):
     fill_windows(open_windows(keys), {key: Contents("t", []) for key in keys})
     trips = []
     monkeypatch.setattr(redis.client.Pipeline, "execute", lambda self: trips.append(1) or execute(self))
-    timelines.add_posts(([key.name for key in keys[n : n + 2]], [n + 10]) for n in range(6))
+    timelines.add_posts([([key.name for key in keys[n : n + 2]], [n + 10]) for n in range(6)])
     assert trips == [1]
     found = read_windows(keys, before=None, limit=5)
     assert [found[key].posts for key in keys] == [[10], [11, 10], [12, 11], [13, 12], [14, 13], [15, 14], [15]]
+
+
+@pytest.mark.parametrize("parts", [1, 2, 100])
+def test_adding_says_how_many_windows_of_each_group_were_warm(monkeypatch, parts):
+    monkeypatch.setattr(timelines, "POSTS_PER_CALL", parts)
+    monkeypatch.setattr(timelines, "KEYS_PER_CALL", 2)
+    warm, cold = [home(reader) for reader in range(1, 6)], [home(reader) for reader in range(6, 9)]
+    fill_windows(open_windows(warm), {key: Contents("t", []) for key in warm})
+    names = [key.name for key in [*warm, *cold]]
+    assert timelines.add_posts([(names, [7, 8, 9]), (names[5:], [9]), (names[4:6], [1]), ([], [2])]) == [5, 0, 1, 0]
