@@ -20,6 +20,7 @@ from feeds.actions import (
 from feeds.graph import do_follow
 from feeds.models import Block, Bookmark, Like, Post, PostStats
 from feeds.visibility import UnseenPost
+from recsys.accounts.actions import do_erase_user
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.events.models import Interaction
@@ -279,6 +280,13 @@ class TestReposts:
         with pytest.raises(InputError, match="for everybody"):
             do_repost(user=people[1], post=Post.objects.get())
         assert Post.objects.get() == post
+
+    def test_not_by_an_account_that_has_been_erased_meanwhile(self, people):
+        post = do_create_post(author=people[0], text="Hello")
+        do_erase_user(user=people[1])
+        with pytest.raises(InputError, match="no such account any more"):
+            do_repost(user=people[1], post=post)
+        assert Item.objects.get() == post.item
 
     def test_go_with_what_they_show(self, people):
         post = do_create_post(author=people[0], text="Hello")
