@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.contrib.admin.models import DELETION, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
@@ -212,11 +214,24 @@ def do_edit_post(
 
 
 def do_delete_post(*, post: Post, by: User) -> None:
-    """Delete a post and its item; PermissionDenied unless `by` wrote it or `may_take_down` posts."""
-    if by.pk != post.author_id and not may_take_down(by):
+    """Delete a post and its item; PermissionDenied unless `by` wrote it or `may_take_down` posts.
+
+    Where staff take it down, the history of the admin remembers who, when and whose, not its words.
+    """
+    is_taken_down = by.pk != post.author_id
+    if is_taken_down and not may_take_down(by):
         raise PermissionDenied("Only the author, and staff with the right to, may delete a post.")
     with transaction.atomic():
-        Item.objects.filter(pk=post.pk).delete()
+        deleted, _ = Item.objects.filter(pk=post.pk).delete()
+        if deleted and is_taken_down:
+            LogEntry.objects.create(
+                user=by,
+                content_type=ContentType.objects.get_for_model(Post),
+                object_id=str(post.pk),
+                object_repr=f"post {post.pk}",
+                action_flag=DELETION,
+                change_message=f"Taken down; its author is user {post.author_id}.",
+            )
 
 
 def may_take_down(user: User) -> bool:

@@ -106,6 +106,26 @@ def test_staff_take_a_post_down_with_its_item(clerk_client: Client, clerk: User)
     assert not Item.objects.exists()
 
 
+@pytest.mark.parametrize("way", ["page", "list", "site"])
+def test_who_took_a_post_down_is_told_once_wherever_they_did_it(admin: Client, way: str):
+    author = User.objects.create(username="ana")
+    post = do_create_post(author=author, text="Secret words")
+    if way == "page":
+        admin.post(f"/admin/feeds/post/{post.pk}/delete/", {"post": "yes"})
+    elif way == "list":
+        admin.post("/admin/feeds/post/", {"action": "delete_selected", "_selected_action": [post.pk], "post": "yes"})
+    else:
+        admin.post(f"/posts/{post.pk}/delete/")
+    assert not Post.objects.exists()
+    admin.get("/admin/")  # shows, once, what was done
+    history = admin.get("/admin/admin/logentry/", {"q": f"user {author.pk}"})
+    assert history.context["cl"].result_count == 1
+    page = history.content.decode()
+    assert f"post {post.pk}" in page
+    assert f"Taken down; its author is user {author.pk}." in page
+    assert "Secret" not in page
+
+
 def test_who_may_only_look_takes_no_post_down(clerk_client: Client, clerk: User):
     post = do_create_post(author=User.objects.create(username="ana"), text="Hello")
     allow(clerk, "feeds.view_post")

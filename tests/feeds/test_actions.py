@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 
 from feeds.actions import (
@@ -78,6 +80,20 @@ class TestPosts:
             do_delete_post(post=post, by=by)  # somebody was faster: no error
         assert not Post.objects.exists()
         assert not Item.objects.exists()
+
+    def test_what_staff_take_down_is_remembered_without_its_words(self, people):
+        author, staff = people[0], User.objects.create_superuser("boss")
+        for by in (author, staff):
+            post = do_create_post(author=author, text="Secret words")
+            for _ in range(2):  # once, though somebody was faster
+                do_delete_post(post=post, by=by)
+        entry = LogEntry.objects.get()
+        assert (entry.user, entry.object_id, entry.is_deletion()) == (staff, str(post.pk), True)
+        assert entry.content_type == ContentType.objects.get_for_model(Post)
+        assert entry.change_message == f"Taken down; its author is user {author.pk}."
+        assert "Secret" not in str(LogEntry.objects.values().get())
+        do_delete_post(post=do_create_post(author=staff, text="hello"), by=staff)
+        assert LogEntry.objects.get() == entry, "one's own is no take-down"
 
     @pytest.mark.parametrize("is_staff", [False, True])
     def test_nobody_else_deletes_it_nor_staff_without_the_right(self, people, is_staff):
