@@ -120,10 +120,8 @@ def _refuse_faulty(events: Mapping[int, EventInput], now: datetime) -> None:
         if event.user_id not in users:
             errors.append(FieldError(f"[{index}].user", f"There is no user {event.user_id}. Send the user first."))
         if event.item_id not in items or (event.user_id, event.item_id) in unseen:
-            message = (
-                f"There is no item {event.item_id} that this user may see. Send the item first, or leave this out."
-            )
-            errors.append(FieldError(f"[{index}].item", message))
+            said = f"There is no item {event.item_id} that this user may see. Send the item first, or leave this out."
+            errors.append(FieldError(f"[{index}].item", said))
         if event.occurred_at and (message := occurred_at_fault(event.occurred_at, now)):
             errors.append(FieldError(f"[{index}].occurred_at", message))
     if errors:
