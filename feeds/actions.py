@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.contrib.admin.models import DELETION, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
@@ -212,11 +214,24 @@ def do_edit_post(
 
 
 def do_delete_post(*, post: Post, by: User) -> None:
-    """Delete a post and its item; PermissionDenied unless `by` wrote it or `may_take_down` posts."""
-    if by.pk != post.author_id and not may_take_down(by):
+    """Delete a post and its item; PermissionDenied unless `by` wrote it or `may_take_down` posts.
+
+    Where staff take it down, the history of the admin remembers who, when and whose, not its words.
+    """
+    is_taken_down = by.pk != post.author_id
+    if is_taken_down and not may_take_down(by):
         raise PermissionDenied("Only the author, and staff with the right to, may delete a post.")
     with transaction.atomic():
-        Item.objects.filter(pk=post.pk).delete()
+        deleted, _ = Item.objects.filter(pk=post.pk).delete()
+        if deleted and is_taken_down:
+            LogEntry.objects.create(
+                user=by,
+                content_type=ContentType.objects.get_for_model(Post),
+                object_id=str(post.pk),
+                object_repr=f"post {post.pk}",
+                action_flag=DELETION,
+                change_message=f"Taken down; its author is user {post.author_id}.",
+            )
 
 
 def may_take_down(user: User) -> bool:
@@ -227,24 +242,22 @@ def may_take_down(user: User) -> bool:
 def do_repost(*, user: User, post: Post) -> Post:
     """Show a post to one's own followers, once. Reposting a repost reposts what that shows.
 
-    InputError for what is not for everybody, and for one's own.
+    InputError for what is not for everybody, for one's own, and where the account has been erased meanwhile.
     """
     original = _seen_original(user, post)
     if original.author_id == user.pk:
         raise InputError([FieldError("", "This is your own post; your followers have it already.")])
     if original.visibility != Visibility.PUBLIC or original.author.is_private:
         raise InputError([FieldError("", "Only posts that are for everybody can be reposted.")])
-    mine = Post.objects.filter(author=user, repost_of=original)
-    if known := mine.first():
-        return known
-    try:
-        with transaction.atomic():
-            _hold(original)
-            item = Item.objects.create(kind="post", title=title_of(original.text), creator=user)
-            return Post.objects.create(item=item, author=user, repost_of=original)
-    except IntegrityError:
-        # Somebody was faster, in another tab of the same person, and may have taken it back since.
-        return mine.first() or do_repost(user=user, post=post)
+    with transaction.atomic():
+        # One tab of a person after the other: another may have reposted it, or taken that back, at this moment.
+        if not User.objects.select_for_update(no_key=True).filter(pk=user.pk).exists():
+            raise InputError([FieldError("", "There is no such account any more.")])
+        if known := Post.objects.filter(author=user, repost_of=original).first():
+            return known
+        _hold(original)
+        item = Item.objects.create(kind="post", title=title_of(original.text), creator=user)
+        return Post.objects.create(item=item, author=user, repost_of=original)
 
 
 def do_undo_repost(*, user: User, post: Post) -> bool:

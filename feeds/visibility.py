@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.db import connection
 from django.db.models import BooleanField, QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import Http404
 
 from feeds.models import Post
 from recsys.accounts.models import User
+from recsys.catalog.secrecy import Naming
 
 Reader = int | str  # a user's id, or an expression for one
 VISITOR = 0
@@ -210,10 +212,17 @@ def visible_posts(reader: User | None) -> QuerySet[Post]:
     return where(Post.objects.all(), may_see(reader.pk if reader else VISITOR, "feeds_post"))
 
 
-def unseen_posts(reader: int | None, items: Collection[int]) -> frozenset[int]:
-    """Those of the items that are posts which this user, None being a visitor, may not look at; one query."""
-    hidden = f"NOT {may_see(reader or VISITOR, 'feeds_post')}"
-    return frozenset(where(Post.objects.filter(pk__in=items), hidden).values_list("pk", flat=True))
+_UNSEEN = f"""
+    SELECT DISTINCT named.reader, named.post FROM unnest(%s::bigint[], %s::bigint[]) AS named (reader, post)
+    JOIN feeds_post p ON p.item_id = named.post WHERE NOT {may_see("named.reader", "p")}
+"""
+
+
+def unseen_posts(named: Collection[Naming]) -> frozenset[Naming]:
+    """Those of the pairs of a reader, None being a visitor, and an item that is a post which they may not look at."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNSEEN, [[reader or VISITOR for reader, _ in named], [post for _, post in named]])
+        return frozenset((reader or None, post) for reader, post in cursor.fetchall())
 
 
 def may_be_seen(reader: User | None, post: int) -> bool:

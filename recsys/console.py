@@ -120,13 +120,16 @@ class ReadOnlyAdmin(BaseAdmin):
 class ChronicleAdmin(BaseAdmin):
     """The history says from what to what a field was changed, and what a deleted row held, not only that it was.
 
-    `changes`, among the read-only fields, shows it on the row's own page.
+    `changes`, among the read-only fields, shows it on the row's own page. The key is not told: the page names the row,
+    and where the key is a person their name would stay here after they are erased.
     """
 
     def construct_change_message(self, request: HttpRequest, form: forms.Form, formsets: Any, add: bool = False) -> Any:
         if add:
             return "Added: " + "; ".join(
-                f"{form[name].label} {_said(form.cleaned_data[name])}" for name in form.cleaned_data
+                f"{form[name].label} {_said(form.cleaned_data[name])}"
+                for name in form.cleaned_data
+                if name != self.opts.pk.name
             )
         return "; ".join(
             f"{form[name].label}: {_said(form.initial.get(name))} → {_said(form.cleaned_data[name])}"
@@ -134,7 +137,8 @@ class ChronicleAdmin(BaseAdmin):
         )
 
     def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> list[LogEntry]:
-        kept = [field for field in self.opts.concrete_fields if field.name in (self.fields or ())]
+        shown = set(self.fields or ()) - {self.opts.pk.name}
+        kept = [field for field in self.opts.concrete_fields if field.name in shown]
         return LogEntry.objects.bulk_create(
             LogEntry(
                 user_id=cast(int, request.user.pk),
@@ -157,7 +161,8 @@ def _said(value: object) -> object:
     return "nothing" if value in (None, "") else value
 
 
-def _told(entry: LogEntry) -> str:
+def told(entry: LogEntry) -> str:
+    """What somebody changed, in words."""
     if entry.is_change():
         return entry.get_change_message() or "Saved without a change."
     return entry.get_change_message() or str(entry)
@@ -167,7 +172,7 @@ def recent_changes(model: type[Model], key: object) -> str:
     """Who changed what of one row in the admin, newest first; also of a row that has been deleted."""
     entries = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(model), object_id=str(key))
     said = [
-        f"{entry.action_time:%Y-%m-%d %H:%M} UTC, {entry.user}: {_told(entry)}"
+        f"{entry.action_time:%Y-%m-%d %H:%M} UTC, {entry.user}: {told(entry)}"
         for entry in entries.select_related("user").order_by("-action_time", "-pk")[:RECENT_CHANGES]
     ]
     return lines(said) if said else "Nobody has changed it yet."

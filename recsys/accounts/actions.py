@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import connection, transaction
 
+from recsys.accounts.history import do_anonymise_history, is_former_staff
 from recsys.accounts.models import User
 from recsys.accounts.regions import normalise_region
 from recsys.accounts.usernames import LONGEST, derive_username, username_fault
@@ -198,6 +199,15 @@ def do_update_profile(
 
 
 def do_erase_user(*, user: User) -> None:
-    """Delete `user` with everything of theirs: posts, follows, events, slates. Gone already is success."""
+    """Delete `user` with everything of theirs: posts, follows, events, slates. Gone already is success.
+
+    What they changed as staff is kept without their name (see history.py). InputError for the account that stands for
+    all who are gone.
+    """
+    if is_former_staff(user):
+        raise InputError([FieldError("", "This account holds what former staff changed; it cannot be erased.")])
     with transaction.atomic():
-        User.objects.filter(pk=user.pk).delete()
+        # Held first: nothing of theirs, such as a change that they are just saving in the admin, comes in between.
+        if User.objects.select_for_update().filter(pk=user.pk).exists():
+            do_anonymise_history(user=user)
+            User.objects.filter(pk=user.pk).delete()

@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.db.models import QuerySet
@@ -13,9 +14,10 @@ from django.utils.html import format_html
 
 from recsys.accounts.actions import do_erase_user
 from recsys.accounts.forms import PlainTextField, RegionField
+from recsys.accounts.history import is_former_staff
 from recsys.accounts.models import User
 from recsys.accounts.usernames import username_fault
-from recsys.console import BoundedPaginator, PlainDeletionMixin
+from recsys.console import BoundedPaginator, PlainDeletionMixin, ReadOnlyAdmin, told
 
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -50,7 +52,7 @@ class NewUserForm(UsernameRules, AdminUserCreationForm):
 class UserAdmin(PlainDeletionMixin, BaseUserAdmin):
     form = UserForm
     add_form = NewUserForm
-    goes_with = "all posts, follows, events and recommendations of theirs"
+    goes_with = "all posts, follows, events and recommendations of theirs (what they changed as staff stays, unnamed)"
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
@@ -93,7 +95,9 @@ class UserAdmin(PlainDeletionMixin, BaseUserAdmin):
 
     @staticmethod
     def _may_touch(request: HttpRequest, obj: User | None) -> bool:
-        """Staff who could set a superuser's password would be one."""
+        """Staff who could set a superuser's password would be one. Who stands for former staff stays as they are."""
+        if obj is not None and is_former_staff(obj):
+            return False
         is_mighty = obj is not None and (obj.is_superuser or obj.is_staff) and obj.pk != request.user.pk
         return request.user.is_superuser or not is_mighty
 
@@ -103,3 +107,21 @@ class UserAdmin(PlainDeletionMixin, BaseUserAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:
             do_erase_user(user=user)
+
+
+@admin.register(LogEntry)
+class HistoryAdmin(ReadOnlyAdmin):
+    """Who changed what and when, also of what is gone: posts that were taken down, overrides, accounts."""
+
+    list_display = ["action_time", "user", "content_type", "object_id", "object_repr", "what"]
+    list_display_links = ["action_time"]
+    list_filter = ["action_flag"]
+    list_select_related = ["user", "content_type"]
+    search_fields = ["user__username__exact", "object_id__exact", "change_message"]
+    search_help_text = "The whole username of who changed something, the number of what was changed, or words of it."
+    ordering = ["-id"]
+    fields = ["action_time", "user", "content_type", "object_id", "object_repr", "what"]
+
+    @admin.display(description="What")
+    def what(self, entry: LogEntry) -> str:
+        return told(entry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
 from django.db import connection, transaction
@@ -12,10 +12,13 @@ from django.utils import timezone
 
 from recsys.catalog.inputs import ItemInput, check_item
 from recsys.catalog.models import Item
+from recsys.catalog.selectors import names_of_posts
+from recsys.inputs import FieldError, InputError
 
 __all__ = ["ItemInput", "UpsertResult", "check_item", "do_delete_item", "do_set_availability", "do_upsert_items"]
 
 CHUNK = 5000
+IS_POST = "This is the name of a post, which only its author changes; choose another name for the item."
 
 _FIELDS = (
     "kind", "title", "description", "category", "tags", "regions", "url", "image_url", "attributes", "is_available",
@@ -54,7 +57,7 @@ class UpsertResult:
 def do_upsert_items(*, rows: Sequence[ItemInput]) -> UpsertResult:
     """Create or replace items by `external_id`, all or none. Of rows with the same id, the last one counts.
 
-    Repeating it changes nothing and captures nothing.
+    Repeating it changes nothing and captures nothing. InputError names every row whose id is that of a post.
     """
     latest = list({row.external_id: row for row in rows}.values())
     created = written = 0
@@ -63,9 +66,20 @@ def do_upsert_items(*, rows: Sequence[ItemInput]) -> UpsertResult:
             chunk = [asdict(row) for row in latest[start : start + CHUNK]]
             cursor.execute(_UPSERT, [json.dumps(chunk, default=lambda moment: moment.isoformat())])
             inserted = [row[0] for row in cursor.fetchall()]
+            # Asked afterwards, so that a post of a moment ago is found too; the transaction undoes what was written.
+            _refuse_posts(rows, names_of_posts(row["external_id"] for row in chunk))
             created += sum(inserted)
             written += len(inserted)
     return UpsertResult(created=created, updated=written - created, unchanged=len(rows) - written)
+
+
+def _refuse_posts(rows: Sequence[ItemInput], posts: Collection[str]) -> None:
+    """InputError for the rows that would overwrite what somebody wrote."""
+    faults = [
+        FieldError(f"[{index}].external_id", IS_POST) for index, row in enumerate(rows) if row.external_id in posts
+    ]
+    if faults:
+        raise InputError(faults)
 
 
 def do_set_availability(*, items: QuerySet[Item], is_available: bool) -> int:

@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection, transaction
 
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
+from recsys.catalog.secrecy import hidden
 from recsys.events.inputs import EventInput, check_event, occurred_at_fault
 from recsys.events.models import EventReceipt
 from recsys.events.partitions import ensure_partitions
@@ -48,7 +49,8 @@ def do_record_events(*, events: Sequence[EventInput], scope: str) -> RecordResul
     """Store `events` once each, all or none.
 
     `scope` says whose names the event_ids are (`user:<id>`, `client:<id>`): within it an event_id is stored once,
-    whatever else a repetition says. InputError names every new event whose user, item or time cannot be accepted.
+    whatever else a repetition says. InputError names every new event whose user, item or time cannot be accepted: an
+    item that is hidden from its user (see catalog/secrecy.py) is none.
     """
     now = datetime.now(UTC)
     dated = [event if event.occurred_at else replace(event, occurred_at=now) for event in events]
@@ -112,21 +114,18 @@ def _refuse_faulty(events: Mapping[int, EventInput], now: datetime) -> None:
     """InputError that names every fault of `events`, given by their index in what was sent."""
     users = set(User.objects.filter(pk__in={event.user_id for event in events.values()}).values_list("pk", flat=True))
     items = set(Item.objects.filter(pk__in={event.item_id for event in events.values()}).values_list("pk", flat=True))
+    unseen = hidden({(event.user_id, event.item_id) for event in events.values()})
     errors = []
     for index, event in sorted(events.items()):
         if event.user_id not in users:
             errors.append(FieldError(f"[{index}].user", f"There is no user {event.user_id}. Send the user first."))
-        if event.item_id not in items:
-            errors.append(FieldError(f"[{index}].item", no_item(event.item_id)))
+        if event.item_id not in items or (event.user_id, event.item_id) in unseen:
+            said = f"There is no item {event.item_id} that this user may see. Send the item first, or leave this out."
+            errors.append(FieldError(f"[{index}].item", said))
         if event.occurred_at and (message := occurred_at_fault(event.occurred_at, now)):
             errors.append(FieldError(f"[{index}].occurred_at", message))
     if errors:
         raise InputError(errors)
-
-
-def no_item(pk: int) -> str:
-    """What is said of an item that is not there, or not for whoever names it."""
-    return f"There is no item {pk}. Send the item first."
 
 
 def _columns(events: Sequence[EventInput]) -> list[list[object]]:

@@ -15,8 +15,7 @@ from django.views.decorators.http import require_POST
 
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, next_address, reader
-from recsys.catalog.secrecy import hidden_items
-from recsys.events.actions import EventInput, RecordResult, check_event, do_record_events, no_item
+from recsys.events.actions import EventInput, RecordResult, check_event, do_record_events
 from recsys.events.limits import seconds_to_wait
 from recsys.inputs import FieldError, InputError
 
@@ -60,10 +59,7 @@ def _read_event(request: HttpRequest, user: User) -> EventInput:
     if not is_id:
         raise InputError([FieldError("item", "This must be the number of an item.")])
     me = str(user.pk)
-    event = check_event({**body, "user": me, "item": item}, users={me: user.pk}, items={item: int(item)})
-    if hidden_items(user.pk, [event.item_id]):
-        raise InputError([FieldError("item", no_item(event.item_id))])
-    return event
+    return check_event({**body, "user": me, "item": item}, users={me: user.pk}, items={item: int(item)})
 
 
 def _read_body(request: HttpRequest) -> Mapping[str, Any]:

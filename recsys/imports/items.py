@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from recsys.catalog.actions import ItemInput, check_item, do_upsert_items
+from recsys.catalog.actions import IS_POST, ItemInput, check_item, do_upsert_items
+from recsys.catalog.selectors import names_of_posts
 from recsys.imports.formats import Format, Job, chunks
 from recsys.imports.tables import Columns, Record, read_table
 from recsys.inputs import FieldError, InputError
@@ -20,6 +21,7 @@ COLUMNS = Columns(
         "published_at",
     ),
 )  # fmt: skip
+Numbered = tuple[int, ItemInput]
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -31,11 +33,9 @@ class ItemsFormat(Format):
     advice = "Workers place new items in the content space by themselves; `manage.py train` learns the words anew."
 
     def load(self, path: Path, job: Job) -> None:
-        items = (item for _, item in self._items(path, job))
-        for chunk in chunks(items, CHUNK):
-            store_items(chunk, job)
+        store_items(self._items(path, job), path.name, job)
 
-    def _items(self, path: Path, job: Job) -> Iterator[tuple[int, ItemInput]]:
+    def _items(self, path: Path, job: Job) -> Iterator[Numbered]:
         lines: dict[str, int] = {}
         for record in read_table(path, COLUMNS, job.report, shown=job.shown):
             try:
@@ -51,10 +51,18 @@ class ItemsFormat(Format):
             yield record.line, item
 
 
-def store_items(items: list[ItemInput], job: Job) -> None:
-    """Create or update these items, and count them."""
-    result = do_upsert_items(rows=items)
-    job.report.tally("items").add(result.created, result.updated, result.unchanged)
+def store_items(items: Iterable[Numbered], file: str, job: Job, field: str = "external_id") -> None:
+    """Create or update these items (with the lines that they come from), and count them.
+
+    One that has the name of a post is a bad row; `field` is what the file calls the name.
+    """
+    for chunk in chunks(items, CHUNK):
+        posts = names_of_posts(item.external_id for _, item in chunk)
+        for line, item in chunk:
+            if item.external_id in posts:
+                job.report.reject(file, line, IS_POST, field)
+        result = do_upsert_items(rows=[item for _, item in chunk if item.external_id not in posts])
+        job.report.tally("items").add(result.created, result.updated, result.unchanged)
 
 
 def _from_text(record: Record) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from django.db import connection
 from recsys.accounts.actions import UserInput
 from recsys.catalog.actions import ItemInput, check_item
 from recsys.imports.errors import ImportFileError
-from recsys.imports.formats import Format, Job, chunks
+from recsys.imports.formats import Format, Job
 from recsys.imports.interactions import Staged, as_number, checked, merge, moment, stage
-from recsys.imports.items import CHUNK, store_items
+from recsys.imports.items import Numbered, store_items
 from recsys.imports.tables import Columns, read_table
 from recsys.imports.users import store_users
 from recsys.inputs import FieldError, InputError
@@ -55,8 +55,7 @@ class MovieLensFormat(Format):
     def load(self, path: Path, job: Job) -> None:
         files = _files(path)
         links, tags = _links(files.get("links"), job), _tags(files.get("tags"), job)
-        for chunk in chunks(_items(files["movies"], links, tags, job), CHUNK):
-            store_items(chunk, job)
+        store_items(_items(files["movies"], links, tags, job), files["movies"].name, job, field="movieId")
         stage(_ratings(files["ratings"], job))
         _store_raters(files["ratings"].name, job)
         merge(files["ratings"].name, job)
@@ -116,9 +115,7 @@ def _tags(path: Path | None, job: Job) -> dict[str, Counter[str]]:
     return tags
 
 
-def _items(
-    path: Path, links: dict[str, dict[str, Any]], tags: dict[str, Counter[str]], job: Job
-) -> Iterator[ItemInput]:
+def _items(path: Path, links: dict[str, dict[str, Any]], tags: dict[str, Counter[str]], job: Job) -> Iterator[Numbered]:
     lines: dict[str, int] = {}
     for line, data, _ in read_table(path, MOVIES, job.report, shown=job.shown):
         movie = str(data.get("movieId", ""))
@@ -131,7 +128,7 @@ def _items(
             job.report.reject(path.name, line, f"Film {movie} is on line {lines[movie]} already.", "movieId")
             continue
         lines[movie] = line
-        yield item
+        yield line, item
 
 
 def _item(movie: str, data: dict[str, Any], links: dict[str, Any], tags: Counter[str]) -> ItemInput:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 
-from recsys.accounts.actions import UserInput, check_user, do_update_profile, do_upsert_users
+from recsys.accounts.actions import UserInput, check_user, do_erase_user, do_update_profile, do_upsert_users
+from recsys.accounts.history import ERASED, FORMER_STAFF
 from recsys.accounts.models import User
 from recsys.accounts.selectors import user_ids, user_named
 from recsys.inputs import InputError
@@ -99,6 +102,38 @@ def test_update_profile_changes_only_what_is_given(django_assert_num_queries):
     assert (user.display_name, user.bio, user.region) == ("Ana", "Hello", "GB")
     with django_assert_num_queries(0):
         do_update_profile(user=user, bio="Hello", region="GB")
+
+
+@pytest.mark.django_db
+class TestErasure:
+    def test_keeps_what_somebody_changed_but_not_who_that_was(self):
+        ana, ben = (User.objects.create_user(name) for name in ("ana", "ben"))
+        users = ContentType.objects.get_for_model(User)
+        by_ana = LogEntry.objects.create(user=ana, action_flag=2, change_message="x", object_repr="policy")
+        of_ana = LogEntry.objects.create(
+            user=ben, action_flag=2, content_type=users, object_id=str(ana.pk), object_repr="ana"
+        )
+        of_ben = LogEntry.objects.create(
+            user=ben, action_flag=2, content_type=users, object_id=str(ben.pk), object_repr="ben"
+        )
+        do_erase_user(user=ana)
+        do_erase_user(user=ana)  # gone already: no error
+        told = dict(LogEntry.objects.values_list("pk", "object_repr"))
+        assert told == {by_ana.pk: "policy", of_ana.pk: ERASED, of_ben.pk: "ben"}
+        by_ana.refresh_from_db()
+        assert (by_ana.user.username, by_ana.change_message) == (FORMER_STAFF, "x")
+        do_erase_user(user=ben)
+        assert set(LogEntry.objects.values_list("user__username", flat=True)) == {FORMER_STAFF}
+
+    def test_of_people_who_changed_nothing_makes_no_account(self):
+        do_erase_user(user=User.objects.create_user("ana"))
+        assert not User.objects.exists()
+
+    def test_of_the_account_that_stands_for_them_is_refused(self):
+        former = User.objects.create_user(FORMER_STAFF)
+        with pytest.raises(InputError, match="cannot be erased"):
+            do_erase_user(user=former)
+        assert User.objects.get() == former
 
 
 @pytest.mark.django_db

@@ -3,8 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 
+from feeds.models import AuthorStats
+from recsys.accounts.history import FORMER_STAFF
 from recsys.accounts.models import User
 from tests.admin.conftest import allow
 
@@ -102,3 +105,79 @@ def test_selected_users_are_deleted(admin: Client, ana: User):
     assert "ana, with all posts" in admin.post(LIST, data).content.decode()
     admin.post(LIST, {**data, "post": "yes"})
     assert not User.objects.filter(pk=ana.pk).exists()
+
+
+class TestErasedStaff:
+    """What they changed stays known; who they were does not."""
+
+    POLICY = "/admin/feeds/fanoutpolicy/1/change/"
+
+    @pytest.fixture
+    def leaving(self, clerk_client: Client, clerk: User, ana: User) -> User:
+        """A member of the staff who has changed the policy and how posts of Ana are delivered, and then leaves."""
+        AuthorStats.objects.create(author=ana)
+        allow(clerk, "feeds.change_fanoutpolicy", "feeds.view_fanoutpolicy", "feeds.add_authoroverride")
+        assert clerk_client.post(self.POLICY, {"celebrity_threshold": 500, "lower_bound": 400}).status_code == 302
+        override = {"author": ana.pk, "mode": "pull", "reason": "spam"}
+        assert clerk_client.post("/admin/feeds/authoroverride/add/", override).status_code == 302
+        return clerk
+
+    @pytest.mark.parametrize("way", ["page", "list"])
+    def test_leave_what_they_changed_and_when(self, admin: Client, leaving: User, ana: User, way: str):
+        name, times = leaving.username, set(LogEntry.objects.values_list("action_time", flat=True))
+        if way == "page":
+            admin.post(f"{LIST}{leaving.pk}/delete/", {"post": "yes"})
+        else:
+            admin.post(LIST, {"action": "delete_selected", "_selected_action": [leaving.pk], "post": "yes"})
+        assert not User.objects.filter(pk=leaving.pk).exists()
+        admin.get("/admin/")  # shows, once, that it was done
+        policy = admin.get(self.POLICY).content.decode()
+        assert f"{FORMER_STAFF}: Celebrity threshold: 10000 → 500; Lower bound: 8000 → 400" in policy
+        stats = admin.get(f"/admin/feeds/authorstats/{ana.pk}/change/").content.decode()
+        assert f"{FORMER_STAFF}: Added: Mode pull; Reason spam" in stats
+        assert times < set(LogEntry.objects.values_list("action_time", flat=True)), "and the erasure itself"
+        history = admin.get("/admin/admin/logentry/")
+        assert history.context["cl"].result_count == 3
+        for page in (policy, stats, history.content.decode()):
+            assert name not in page
+
+    def test_nor_is_anybody_else_named_who_was_erased(self, admin: Client, leaving: User, ana: User):
+        ana.username = "ana-of-many-letters"
+        ana.save()
+        edit(admin, ana, display_name="Ana")
+        admin.post(f"/admin/feeds/authoroverride/{ana.pk}/delete/", {"post": "yes"})
+        assert LogEntry.objects.filter(object_repr__startswith=ana.username).count() == 2
+        admin.post(f"{LIST}{ana.pk}/delete/", {"post": "yes"})
+        assert LogEntry.objects.count() == 5
+        assert ana.username not in str(list(LogEntry.objects.values()))
+
+    def test_are_one_account_which_nobody_uses_edits_or_erases(self, admin: Client, leaving: User, ana: User):
+        for user in (leaving, ana):
+            admin.post(f"{LIST}{user.pk}/delete/", {"post": "yes"})
+        former = User.objects.get(username=FORMER_STAFF)
+        assert not former.is_active
+        assert not former.has_usable_password()
+        count = LogEntry.objects.count()
+        assert admin.get(f"{LIST}{former.pk}/change/").status_code == 200
+        assert edit(admin, former, display_name="Me").status_code == 403
+        assert admin.post(f"{LIST}{former.pk}/delete/", {"post": "yes"}).status_code == 403
+        admin.post(LIST, {"action": "delete_selected", "_selected_action": [former.pk], "post": "yes"})
+        assert User.objects.filter(pk=former.pk).exists()
+        assert LogEntry.objects.count() == count
+
+
+def test_the_history_is_for_staff_with_the_right(clerk_client: Client, clerk: User, ana: User):
+    assert clerk_client.get("/admin/admin/logentry/").status_code == 403
+    allow(clerk, "admin.view_logentry")
+    entry = LogEntry.objects.create(user=ana, action_flag=2, object_repr="x", change_message="<b>")
+    page = clerk_client.get("/admin/admin/logentry/", {"q": "ana"}).content.decode()
+    assert "&lt;b&gt;" in page
+    assert clerk_client.get(f"/admin/admin/logentry/{entry.pk}/change/").status_code == 200
+    assert clerk_client.post(f"/admin/admin/logentry/{entry.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_the_history_takes_as_many_queries_for_many_as_for_one(admin: Client, django_assert_max_num_queries):
+    people = User.objects.bulk_create(User(username=f"staff{n}") for n in range(40))
+    LogEntry.objects.bulk_create(LogEntry(user=one, action_flag=2, change_message="x") for one in people)
+    with django_assert_max_num_queries(8):
+        assert "staff39" in admin.get("/admin/admin/logentry/").content.decode()

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from recsys.accounts.models import User
@@ -105,3 +106,17 @@ def test_deletion_takes_the_item(admin: Client):
     assert "Heat, with all interactions, counters and vectors of it" in admin.get(page).content.decode()
     admin.post(page, {"post": "yes"})
     assert not Item.objects.exists()
+
+
+def test_the_history_tells_a_post_by_its_number(admin: Client):
+    heat = Item.objects.create(title="Heat", kind="film")
+    posts = [Item.objects.create(title="Secret words", kind="post") for _ in range(2)]
+    for item in (heat, posts[0]):
+        assert admin.post(f"{LIST}{item.pk}/change/", form(is_available="")).status_code == 302
+    admin.post(f"{LIST}{posts[0].pk}/delete/", {"post": "yes"})
+    admin.post(LIST, {"action": "delete_selected", "_selected_action": [posts[1].pk, heat.pk], "post": "yes"})
+    assert not Item.objects.exists()
+    told = LogEntry.objects.order_by("pk").values_list("object_id", "object_repr")
+    first, second = (post.pk for post in posts)
+    assert list(told[:3]) == [(str(heat.pk), "Heat"), (str(first), f"post {first}"), (str(first), f"post {first}")]
+    assert set(told[3:]) == {(str(heat.pk), "Heat"), (str(second), f"post {second}")}

@@ -36,8 +36,8 @@ def test_who_changed_an_override_stays_known_after_its_deletion(admin: Client, b
     assert not AuthorOverride.objects.exists()
     past = admin.get(f"/admin/feeds/authorstats/{ana.pk}/change/").content.decode()
     assert history in past
-    assert "boss: Added: Author ana; Mode pull; Reason spam &lt;wave&gt;" in past
-    assert "boss: Deleted: Author ana; Mode push; Reason nothing<br>" in past
+    assert "boss: Added: Mode pull; Reason spam &lt;wave&gt;" in past
+    assert "boss: Deleted: Mode push; Reason nothing<br>" in past
 
 
 def test_overrides_deleted_from_the_list_are_remembered_too(admin: Client):
@@ -55,7 +55,7 @@ def test_overrides_deleted_from_the_list_are_remembered_too(admin: Client):
     for stats in AuthorStats.objects.all():
         page = admin.get(f"/admin/feeds/authorstats/{stats.pk}/change/").content.decode()
         assert page.count("Deleted: ") == 1
-        assert f"boss: Deleted: Author {stats.author}; Mode pull; Reason because of {stats.author}" in page
+        assert f"boss: Deleted: Mode pull; Reason because of {stats.author}" in page
 
 
 def test_an_override_that_is_deleted_decides_no_further_post(admin: Client, drain_outbox):
@@ -104,6 +104,26 @@ def test_staff_take_a_post_down_with_its_item(clerk_client: Client, clerk: User)
     assert clerk_client.post(page, {"post": "yes"}).status_code == 302
     assert not Post.objects.exists()
     assert not Item.objects.exists()
+
+
+@pytest.mark.parametrize("way", ["page", "list", "site"])
+def test_who_took_a_post_down_is_told_once_wherever_they_did_it(admin: Client, way: str):
+    author = User.objects.create(username="ana")
+    post = do_create_post(author=author, text="Secret words")
+    if way == "page":
+        admin.post(f"/admin/feeds/post/{post.pk}/delete/", {"post": "yes"})
+    elif way == "list":
+        admin.post("/admin/feeds/post/", {"action": "delete_selected", "_selected_action": [post.pk], "post": "yes"})
+    else:
+        admin.post(f"/posts/{post.pk}/delete/")
+    assert not Post.objects.exists()
+    admin.get("/admin/")  # shows, once, what was done
+    history = admin.get("/admin/admin/logentry/", {"q": f"user {author.pk}"})
+    assert history.context["cl"].result_count == 1
+    page = history.content.decode()
+    assert f"post {post.pk}" in page
+    assert f"Taken down; its author is user {author.pk}." in page
+    assert "Secret" not in page
 
 
 def test_who_may_only_look_takes_no_post_down(clerk_client: Client, clerk: User):

@@ -85,8 +85,8 @@ def test_nothing_to_record():
 def test_takes_a_fixed_number_of_queries_however_many_events(event, django_assert_num_queries):
     batch = [replace(event, event_id=f"e{number}") for number in range(500)]
     do_record_events(events=batch[:1], scope="client:1")  # which makes the partition
-    # Receipts, users, items, partitions, a savepoint's two, receipts, interactions.
-    with django_assert_num_queries(8):
+    # Receipts, users, items, what is hidden, partitions, a savepoint's two, receipts, interactions.
+    with django_assert_num_queries(9):
         assert do_record_events(events=batch, scope="client:1") == RecordResult(accepted=499, duplicates=1)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 
 from feeds.actions import (
@@ -20,6 +22,7 @@ from feeds.actions import (
 from feeds.graph import do_follow
 from feeds.models import Block, Bookmark, Like, Post, PostStats
 from feeds.visibility import UnseenPost
+from recsys.accounts.actions import do_erase_user
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.events.models import Interaction
@@ -77,6 +80,20 @@ class TestPosts:
             do_delete_post(post=post, by=by)  # somebody was faster: no error
         assert not Post.objects.exists()
         assert not Item.objects.exists()
+
+    def test_what_staff_take_down_is_remembered_without_its_words(self, people):
+        author, staff = people[0], User.objects.create_superuser("boss")
+        for by in (author, staff):
+            post = do_create_post(author=author, text="Secret words")
+            for _ in range(2):  # once, though somebody was faster
+                do_delete_post(post=post, by=by)
+        entry = LogEntry.objects.get()
+        assert (entry.user, entry.object_id, entry.is_deletion()) == (staff, str(post.pk), True)
+        assert entry.content_type == ContentType.objects.get_for_model(Post)
+        assert entry.change_message == f"Taken down; its author is user {author.pk}."
+        assert "Secret" not in str(LogEntry.objects.values().get())
+        do_delete_post(post=do_create_post(author=staff, text="hello"), by=staff)
+        assert LogEntry.objects.get() == entry, "one's own is no take-down"
 
     @pytest.mark.parametrize("is_staff", [False, True])
     def test_nobody_else_deletes_it_nor_staff_without_the_right(self, people, is_staff):
@@ -279,6 +296,13 @@ class TestReposts:
         with pytest.raises(InputError, match="for everybody"):
             do_repost(user=people[1], post=Post.objects.get())
         assert Post.objects.get() == post
+
+    def test_not_by_an_account_that_has_been_erased_meanwhile(self, people):
+        post = do_create_post(author=people[0], text="Hello")
+        do_erase_user(user=people[1])
+        with pytest.raises(InputError, match="no such account any more"):
+            do_repost(user=people[1], post=post)
+        assert Item.objects.get() == post.item
 
     def test_go_with_what_they_show(self, people):
         post = do_create_post(author=people[0], text="Hello")

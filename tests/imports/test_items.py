@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from feeds.actions import do_create_post
+from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.imports.errors import ImportRefusedError
 from recsys.imports.report import Tally
@@ -89,6 +91,14 @@ def test_skip_bad_loads_the_others_and_reports_the_same(load):
     assert "line 2 already" in bad(report)[6][2]
     assert report.bad_rows == 8
     assert list(Item.objects.values_list("title", flat=True)) == ["Fine"]
+
+
+def test_the_name_of_a_post_is_a_bad_row(load):
+    post = do_create_post(author=User.objects.create_user("ana"), text="Hello", external_id="f2")
+    report = load("items", "items.csv", CSV, skip_bad=True)
+    assert [(line, field) for line, field, _ in bad(report)] == [(3, "external_id")]
+    assert report.tallies == {"items": Tally(created=1)}
+    assert Item.objects.get(pk=post.pk).title == "Hello"
 
 
 @pytest.mark.parametrize("title", [r"\u0000", r"\ud800", "x" * 301])

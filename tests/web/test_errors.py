@@ -68,6 +68,7 @@ def test_every_page_forbids_framing_sniffing_and_foreign_code(client):
         "default-src 'self'",
         "script-src 'self'",
         "style-src 'self'",
+        "img-src 'self' data: https:",
         "object-src 'none'",
         "frame-ancestors 'none'",
     ):

@@ -5,8 +5,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from recsys.catalog.actions import check_item, do_delete_item, do_upsert_items
+from recsys.catalog.selectors import names_of_posts
+from recsys.inputs import InputError
 from recsys.partners.addressing import find_item
-from recsys.partners.batches import check_rows, read_rows, with_free_name
+from recsys.partners.batches import check_rows, placed, read_rows, with_free_name
 from recsys.partners.representations import item_body
 from recsys.partners.serializers import ItemBatchSerializer, NoQuery, StoredItemSerializer, UpsertedSerializer
 from recsys.partners.views.base import PartnerView, documented, query
@@ -43,11 +45,14 @@ class ItemsView(PartnerView):
     )
     def post(self, request: Request) -> Response:
         """All or nothing, up to 1,000 at a time, by external_id. An item is described completely: a field left out is
-        empty again. Sent once more, nothing changes.
+        empty again. Sent once more, nothing changes. Names of posts are refused: `PATCH /posts/{id}` edits those.
         """
         query(request)
         rows = check_rows(read_rows(request.data, "items"), with_free_name(check_item))
-        result = do_upsert_items(rows=rows)
+        try:
+            result = do_upsert_items(rows=rows)
+        except InputError as error:
+            raise placed(error) from error
         return Response({"created": result.created, "updated": result.updated, "unchanged": result.unchanged})
 
 
@@ -66,7 +71,7 @@ class ItemView(PartnerView):
         """With all that users did with it. Where it may come back, send it with `is_available: false` instead."""
         query(request, NoQuery)
         item = find_item(external_id)
-        if item.external_id is None:
-            raise PermissionDenied("People made this on the site; its author or the site's staff can delete it.")
+        if item.external_id is None or names_of_posts([item.external_id]):
+            raise PermissionDenied("Somebody wrote or made this; its author or the site's staff can delete it.")
         do_delete_item(item=item)
         return Response(status=204)

@@ -188,6 +188,15 @@ class TestDeleting:
         assert_problem(api.delete(f"{address}?user=ana"), 404)
         assert not Item.objects.exists()
 
+    def test_the_rights_of_staff_are_not_for_partners(self, api: APIClient, ana: User) -> None:
+        boss = User.objects.create_superuser("boss", external_id="boss")
+        address = f"{POSTS}/{do_create_post(author=ana, text='One').pk}"
+        for name in ("boss", f"id:{boss.pk}"):
+            assert_problem(api.delete(f"{address}?user={name}"), 403, "Only the author")
+        assert Post.objects.exists()
+        theirs = f"{POSTS}/{do_create_post(author=boss, text='Two').pk}"
+        assert api.delete(f"{theirs}?user=boss").status_code == 204
+
 
 class TestDeeds:
     @pytest.mark.parametrize(("word", "model"), [("likes", Like), ("reposts", Post), ("bookmarks", Bookmark)])

@@ -134,6 +134,7 @@ class TestPage:
         assert image
         assert 'referrerpolicy="no-referrer"' in image[0]
         assert 'loading="lazy"' in image[0]
+        assert 'loading="lazy"' in image[0]
 
 
 class TestEntry:
