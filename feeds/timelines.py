@@ -26,6 +26,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
+import numpy as np
+
 from feeds.keys import ALIVE, AUTHOR, HOME, VERSION
 from realtime.valkey import KeyPattern, Trip, get_client
 
@@ -116,7 +118,7 @@ return opened
 # Adding to a listpack looks through all of it each time. So the window is first made a skiplist, by a member too long
 # for a listpack, and at last stored anew, which makes a listpack of it again (measured with 800 posts: 0.8 ms in all
 # instead of 4.6 with one ZADD to the listpack, 6 with a ZADD for each; with 50 posts there is no difference). The posts
-# come as one text, because the client packs 800 arguments in 0.6 ms, and one in 0.1.
+# come packed, because 800 arguments take the client 0.6 ms, and 800 words of a text take Lua 0.3 to find.
 _FILL = (
     _TRIM
     + """
@@ -127,8 +129,8 @@ end
 redis.call('ZREM', key, expected)
 redis.call('ZREMRANGEBYSCORE', key, '(-' .. floor, '+inf')
 local long, entries, n = string.rep('x', 100), {floor, sentinel}, 2
-for post in string.gmatch(ARGV[6], '%d+') do
-    entries[n + 1], entries[n + 2] = '-' .. post, post
+for _, post in ipairs(cmsgpack.unpack(ARGV[6])) do
+    entries[n + 1], entries[n + 2] = -post, post
     n = n + 2
 end
 redis.call('ZADD', key, 0, long)
@@ -273,7 +275,7 @@ def fill_windows(opened: Mapping[WindowKey, str], contents: Mapping[WindowKey, C
     pipeline = get_client().pipeline(transaction=False)
     for key, expected in opened.items():
         content = contents[key]
-        posts = " ".join(map(str, content.newest[:CAPACITY]))
+        posts = _packed(content.newest[:CAPACITY])
         arguments = (CAPACITY, key.ttl, expected, f"ready|{content.tag}", content.floor, posts)
         pipeline.eval(_FILL, 1, key.name, *arguments)
     pipeline.execute()
@@ -282,6 +284,13 @@ def fill_windows(opened: Mapping[WindowKey, str], contents: Mapping[WindowKey, C
 def home_names(readers: Iterable[int]) -> list[str]:
     """The names of the home windows of many readers."""
     return HOME.keys(readers)
+
+
+def _packed(posts: Sequence[int]) -> bytes:
+    """Numbers as an array of MessagePack, which Valkey's scripts can read; as scores, they are exact up to 2^53."""
+    items = np.empty(len(posts), [("type", "u1"), ("value", ">i8")])
+    items["type"], items["value"] = 0xD3, posts
+    return b"\xdc" + len(posts).to_bytes(2, "big") + items.tobytes()
 
 
 def add_posts(groups: Sequence[tuple[Sequence[str], Sequence[int]]]) -> list[int]:
