@@ -30,7 +30,7 @@ MOST_FOLLOWS = 1_000_000  # of a part, whose authors are read at once: 100 MB
 GRAPHS_AT_ONCE = 100
 WINDOWS_PER_TRIP = 100
 DEPTH = 30  # posts read of each author
-LENGTH = 200  # posts that a window gets: ten pages; further ones come as they are posted, or from SQL
+LENGTH = 100  # posts that a window gets: five pages; further ones come as they are posted, or from SQL
 OPEN_FOR = 60  # seconds that a chunk may take
 ACTIVE = timedelta(days=7)  # whose windows would still be warm
 MOST_READERS = 200_000

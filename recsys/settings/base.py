@@ -155,11 +155,11 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_IGNORE_RESULT = True
-# Chunks of large authors' fan-outs wait in a queue of their own: workers take from the queues in turn.
-CELERY_TASK_QUEUES = [Queue("celery"), Queue("fanout")]
+# Workers take from the queues in turn: a post waits neither for the chunks of large authors' fan-outs nor for the rest.
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("posts"), Queue("fanout")]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_WORKER_PREFETCH_MULTIPLIER = 4
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # nothing passes what a worker has taken
 CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300, "unacked_restore_interval": 10}
