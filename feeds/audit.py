@@ -35,7 +35,7 @@ from django.db import connection, transaction
 
 from feeds import timelines
 from feeds.fanout import CHUNK_TOPIC
-from feeds.selectors import GRAPH, IN_WINDOW, Graph, graph_of, make_graph, name_them, posts_of, timeline_sql
+from feeds.selectors import GRAPH, IN_WINDOW, Graph, graph_of, make_graph, posts_of, select_ids, timeline_sql
 from feeds.timelines import WindowKey, author_list, home
 from recsys.accounts.models import User
 
@@ -247,7 +247,7 @@ def compare_page(reader: User) -> set[int] | None:
         windows = timelines.peek_windows(graph.windows)
         if any(key not in windows or windows[key].tag != graph.tag(key) for key in graph.windows):
             return None
-        page = posts_of(reader, list(windows.values()), None, PAGE_POSTS, name_them)
+        page = posts_of(reader, list(windows.values()), None, PAGE_POSTS, select_ids)
     if page == truth:
         return set()
     return set(truth) - set(page) or set(page) - set(truth) or set(page)

@@ -27,10 +27,10 @@ _NOTE = """
 """
 
 
-def do_note_delivery(*, bucket: str, readers: Mapping[int, int]) -> None:
+def do_note_delivery(*, bucket: str, windows: Mapping[int, int]) -> None:
     """Add to the record into how many warm windows each post went. A chunk that runs twice counts twice."""
     with connection.cursor() as cursor:
-        parameters: dict[str, Any] = {"posts": list(readers), "bucket": bucket, "readers": list(readers.values())}
+        parameters: dict[str, Any] = {"posts": list(windows), "bucket": bucket, "readers": list(windows.values())}
         cursor.execute(_NOTE, parameters)
 
 

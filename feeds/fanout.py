@@ -88,8 +88,8 @@ class _News:
         for bucket, (_, posts), windows in zip(self.buckets, self.windows, warm, strict=True):
             if bucket is not None:
                 brought[bucket].update(dict.fromkeys(posts, windows))
-        for bucket, readers in brought.items():
-            do_note_delivery(bucket=bucket, readers=readers)
+        for bucket, windows_of in brought.items():
+            do_note_delivery(bucket=bucket, windows=windows_of)
 
 
 def deliver_posts(ids: Sequence[int]) -> list[Child]:

@@ -31,7 +31,7 @@ _TOLD_OF_EDITS = """
 
 
 # Few messages wait at a time, so that posts gather meanwhile: a batch of them costs little more than one.
-@handler("feeds.post", queue="posts", batch=100, waiting=2)
+@handler("feeds.post", queue="celery.posts", batch=100, waiting=2)
 def fan_out_posts(rows: Sequence[Row]) -> list[Child]:
     """Deliver new posts, and tell of those that were edited or deleted. Readers read what they are now from SQL."""
     by_type = {kind: [row for row in rows if row.type == kind] for kind in ("insert", "update", "delete")}
@@ -73,7 +73,7 @@ def _as_captured(row: Row) -> ToldOf:
     return int(row.key), about["author_id"], about["mode"], about["visibility"]
 
 
-@handler(fanout.CHUNK_TOPIC, queue="fanout", batch=1, waiting=4)
+@handler(fanout.CHUNK_TOPIC, queue="celery.fanout", batch=1, waiting=4)
 def fan_out_chunks(rows: Sequence[Row]) -> None:
     """One chunk of a large author's followers a message, so that the chunks spread over the workers."""
     for row in rows:
@@ -145,7 +145,7 @@ def author_became_pulled(rows: Sequence[Row]) -> list[Child]:
     return [child for row in rows for child in fanout.announce_pulled_author(int(row.key))]
 
 
-@handler(rebuild.TOPIC, queue="fanout", batch=1)
+@handler(rebuild.TOPIC, queue="celery.fanout", batch=1)
 def rebuild_windows(rows: Sequence[Row]) -> None:
     for row in rows:
         rebuild.do_rebuild_windows(readers=row.payload["readers"])

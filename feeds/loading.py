@@ -34,7 +34,7 @@ def loading_sql(ids: str) -> str:
     """The query that loads the posts whose ids the query `ids` selects, and what these repost."""
     return f"""
         WITH page (post) AS MATERIALIZED ({ids})
-        SELECT p.item_id = ANY(ARRAY(TABLE page)), {_COLUMNS}
+        SELECT p.item_id, p.item_id = ANY(ARRAY(TABLE page)), {_COLUMNS}
         FROM feeds_post p JOIN accounts_user u ON u.id = p.author_id
         WHERE p.item_id = ANY(ARRAY(TABLE page UNION ALL SELECT repost_of_id FROM feeds_post
             WHERE item_id = ANY(ARRAY(TABLE page)) AND repost_of_id IS NOT NULL))
@@ -57,19 +57,19 @@ def load_selected(ids: str, parameters: Mapping[str, Any]) -> list[Post]:
     """
     rows = read_prepared(loading_sql(ids), parameters)
     authors: dict[int, User] = {}
-    posts = {row[1]: _post(row, authors) for row in rows}
+    posts = {post: _post(columns, authors) for post, _, *columns in rows}
     _attach(posts.values())
     for post in posts.values():
         if post.repost_of_id in posts:
             post.repost_of = posts[post.repost_of_id]
-    return sorted((posts[row[1]] for row in rows if row[0]), key=lambda post: post.pk, reverse=True)
+    return [posts[post] for post in sorted((post for post, selected, *_ in rows if selected), reverse=True)]
 
 
-def _post(row: Sequence[Any], authors: dict[int, User]) -> Post:
-    post = _instance(Post, _POST_NAMES, row[1 : 1 + len(_POST)])
+def _post(columns: Sequence[Any], authors: dict[int, User]) -> Post:
+    post = _instance(Post, _POST_NAMES, columns[: len(_POST)])
     author = authors.get(post.author_id)
     if author is None:
-        author = authors[post.author_id] = _instance(User, _USER_NAMES, row[1 + len(_POST) :])
+        author = authors[post.author_id] = _instance(User, _USER_NAMES, columns[len(_POST) :])
     post.author = author
     return post
 

@@ -31,8 +31,9 @@ _DECIDE = f"""
     WITH authors AS (
         SELECT DISTINCT author_id FROM feeds_post WHERE item_id = ANY(%(posts)s) AND mode IS NULL
     ), policy AS (
-        (SELECT celebrity_threshold AS upper, lower_bound AS lower FROM feeds_fanoutpolicy WHERE id = 1)
-        UNION ALL SELECT {_UNSAVED.celebrity_threshold}, {_UNSAVED.lower_bound} LIMIT 1
+        SELECT coalesce(max(celebrity_threshold), {_UNSAVED.celebrity_threshold}) AS upper,
+               coalesce(max(lower_bound), {_UNSAVED.lower_bound}) AS lower
+        FROM feeds_fanoutpolicy WHERE id = 1
     ), decided AS (
         SELECT s.author_id, {IS_CELEBRITY.format(upper="policy.upper", lower="policy.lower")} AS is_celebrity
         FROM feeds_authorstats s JOIN authors USING (author_id) CROSS JOIN policy

@@ -7,7 +7,7 @@ thousands of readers are asked once, and what each reader gets of them is merged
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -29,6 +29,7 @@ CHUNK = 2500  # readers: more share the reading of authors better, but must all 
 MOST_FOLLOWS = 1_000_000  # of a part, whose authors are read at once: 100 MB
 GRAPHS_AT_ONCE = 100
 WINDOWS_PER_TRIP = 100
+FOLLOWS_PER_TRIP = 50_000  # of their readers, whose posts are merged together: 75 MB where each author has DEPTH
 DEPTH = 30  # posts read of each author
 LENGTH = 100  # posts that a window gets: five pages; further ones come as they are posted, or from SQL
 OPEN_FOR = 60  # seconds that a chunk may take
@@ -132,24 +133,30 @@ def do_rebuild_windows(*, readers: Sequence[int]) -> int:
         if not mine:
             continue
         posts = _read_posts(np.unique(np.concatenate([graph.followed for graph in mine])))
-        for start in range(0, len(mine), WINDOWS_PER_TRIP):
-            contents = _contents(mine[start : start + WINDOWS_PER_TRIP], posts)
+        for part in _cut(mine, most=WINDOWS_PER_TRIP, follows=FOLLOWS_PER_TRIP):
+            contents = _contents(part, posts)
             timelines.fill_windows({key: opened[key] for key in contents}, contents)
         filled += len(mine)
     return filled
 
 
 def _parts(readers: Sequence[int]) -> Iterator[list[_Graph]]:
-    """The readers' graphs in parts that together have no more than MOST_FOLLOWS."""
+    """The readers' graphs in parts whose posts are read together."""
+    slices = (readers[start : start + GRAPHS_AT_ONCE] for start in range(0, len(readers), GRAPHS_AT_ONCE))
+    return _cut((graph for part in slices for graph in _read_graphs(part)), most=CHUNK, follows=MOST_FOLLOWS)
+
+
+def _cut(graphs: Iterable[_Graph], *, most: int, follows: int) -> Iterator[list[_Graph]]:
+    """Parts of at most so many graphs, that together have no more follows than this unless it is one alone."""
     part: list[_Graph] = []
-    follows = 0
-    for start in range(0, len(readers), GRAPHS_AT_ONCE):
-        for graph in _read_graphs(readers[start : start + GRAPHS_AT_ONCE]):
-            if part and follows + len(graph.followed) - 1 > MOST_FOLLOWS:
-                yield part
-                part, follows = [], 0
-            part.append(graph)
-            follows += len(graph.followed) - 1
+    held = 0
+    for graph in graphs:
+        count = len(graph.followed) - 1
+        if part and (len(part) == most or held + count > follows):
+            yield part
+            part, held = [], 0
+        part.append(graph)
+        held += count
     if part:
         yield part
 

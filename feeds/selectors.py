@@ -198,11 +198,11 @@ def home_timeline(*, reader: User, before: int | None = None, limit: int = PAGE)
         graph = graph_of(reader)
         trip = Trip()
         token = streams.ask_positions(trip, stream_names(reader.pk, graph.pulled_authors))
-        posts = _from_windows(reader, graph, before, limit + 1, load_them, trip)
+        posts = _from_windows(reader, graph, before, limit + 1, load_selected, trip)
         position, source = token(), "windows"
     except redis.RedisError as error:
         logger.warning("timeline_from_sql", error=repr(error))
-        posts, source = _from_sql(reader, before, limit + 1, load_them), "sql"
+        posts, source = _from_sql(reader, before, limit + 1, load_selected), "sql"
     SERVED.labels(source).inc()
     return _page(posts, limit, position)
 
@@ -210,16 +210,16 @@ def home_timeline(*, reader: User, before: int | None = None, limit: int = PAGE)
 def newest_entries(*, reader: User, count: int) -> list[int]:
     """The ids of the newest `count` posts in the reader's home timeline. Two queries from warm windows."""
     try:
-        return _from_windows(reader, graph_of(reader), None, count, name_them)
+        return _from_windows(reader, graph_of(reader), None, count, select_ids)
     except redis.RedisError as error:
         logger.warning("timeline_from_sql", error=repr(error))
-        return _from_sql(reader, None, count, name_them)
+        return _from_sql(reader, None, count, select_ids)
 
 
 def entries_among(*, reader: User, ids: Sequence[int]) -> list[Post]:
     """Those of the posts that the reader's home timeline shows now, newest first. One query."""
     asked = {"candidates": list(ids), "lowest": LARGEST_ID, "below": LARGEST_ID, "count": len(ids)}
-    return load_them(_SHOWN_POSTS, {"reader": reader.pk, **asked})
+    return load_selected(_SHOWN_POSTS, {"reader": reader.pk, **asked})
 
 
 def author_page(
@@ -250,28 +250,27 @@ def make_graph(reader: int, follow_count: int, hashed: int, pulled: list[int]) -
     return Graph(reader, follow_count, make_tag(follow_count, hashed), pulled)
 
 
-def name_them(sql: str, parameters: Mapping[str, Any]) -> list[int]:
+def select_ids(sql: str, parameters: Mapping[str, Any]) -> list[int]:
     """The ids that a query selects."""
     return [post for (post,) in read_prepared(sql, parameters)]
 
 
-load_them = load_selected  # the posts whose ids a query selects, in the same trip
 T = TypeVar("T")
-Take = Callable[[str, Mapping[str, Any]], list[T]]  # `name_them` or `load_them`
+Select = Callable[[str, Mapping[str, Any]], list[T]]  # what to make of a query for ids: `select_ids` or `load_selected`
 
 
-def _from_sql(reader: User, before: int | None, count: int, take: Take[T]) -> list[T]:
-    return take(_PAGE_POSTS, {"reader": reader.pk, "below": before or LARGEST_ID, "count": count})
+def _from_sql(reader: User, before: int | None, count: int, select: Select[T]) -> list[T]:
+    return select(_PAGE_POSTS, {"reader": reader.pk, "below": before or LARGEST_ID, "count": count})
 
 
 def _from_windows(
-    reader: User, graph: Graph, before: int | None, count: int, take: Take[T], trip: Trip | None = None
+    reader: User, graph: Graph, before: int | None, count: int, select: Select[T], trip: Trip | None = None
 ) -> list[T]:
     """The newest `count` posts below `before`: from the windows as far as all are complete, then from SQL."""
-    return posts_of(reader, _ready_windows(graph, before, count + SPARE, trip), before, count, take)
+    return posts_of(reader, _ready_windows(graph, before, count + SPARE, trip), before, count, select)
 
 
-def posts_of(reader: User, windows: Sequence[Window], before: int | None, count: int, take: Take[T]) -> list[T]:
+def posts_of(reader: User, windows: Sequence[Window], before: int | None, count: int, select: Select[T]) -> list[T]:
     """What these windows, which are all of the reader's, and SQL below them have for a page."""
     wanted = count + SPARE
     floor = max(window.floor for window in windows)
@@ -281,12 +280,12 @@ def posts_of(reader: User, windows: Sequence[Window], before: int | None, count:
     # One's own newest posts are on their way through the fan-out, but their writer must never miss them.
     lowest = candidates[-1] if full else floor
     asked = {"candidates": candidates, "lowest": lowest, "below": before or LARGEST_ID, "count": count}
-    posts = take(_SHOWN_POSTS, {"reader": reader.pk, **asked})
+    posts = select(_SHOWN_POSTS, {"reader": reader.pk, **asked})
     if len(posts) == count:
         return posts
     # Below the last candidate the windows were not read; with fewer candidates they were, down to the floor.
     rest = candidates[-1] if full else min(floor, before or floor)
-    return posts + _from_sql(reader, rest, count - len(posts), take) if rest else posts
+    return posts + _from_sql(reader, rest, count - len(posts), select) if rest else posts
 
 
 def _ready_windows(graph: Graph, before: int | None, wanted: int, trip: Trip | None = None) -> list[Window]:

@@ -58,6 +58,7 @@ class _Cursor(RawCursor[Any]):
 
 
 def _cursor() -> Any:
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     raw = connection.connection
     # Django forbids it for all; its own cursors write their parameters into the text anyhow, and prepare nothing.

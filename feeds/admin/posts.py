@@ -23,12 +23,16 @@ class DeliveryInline(admin.TabularInline):
     """What the fan-out did with the post."""
 
     model = Delivery
-    fields = ["bucket", "readers", "first_at", "last_at"]
-    readonly_fields = ["bucket", "readers", "first_at", "last_at"]
+    fields = ["bucket", "warm_timelines", "first_at", "last_at"]
+    readonly_fields = ["bucket", "warm_timelines", "first_at", "last_at"]
     extra = 0
     can_delete = False
     ordering = ["first_at"]
     verbose_name_plural = "deliveries"
+
+    @admin.display(description="into warm timelines")
+    def warm_timelines(self, delivery: Delivery) -> int | str:
+        return "" if delivery.bucket == Delivery.Bucket.AUTHOR else delivery.readers
 
     def has_add_permission(self, request: HttpRequest, obj: Post | None = None) -> bool:
         return False

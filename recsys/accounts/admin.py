@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Any, cast
 from urllib.parse import quote
 
+from allauth.account.admin import EmailAddressAdmin
+from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
@@ -125,3 +128,25 @@ class HistoryAdmin(ReadOnlyAdmin):
     @admin.display(description="What")
     def what(self, entry: LogEntry) -> str:
         return told(entry)
+
+
+admin.site.unregister(EmailAddress)
+
+
+@admin.register(EmailAddress)
+class AddressAdmin(PlainDeletionMixin, EmailAddressAdmin):
+    """The history tells an address by its number: it outlives the account, and must not name whose that was."""
+
+    def log_addition(self, request: HttpRequest, obj: EmailAddress, message: Any) -> LogEntry:
+        return super().log_addition(request, _untold(obj), message)
+
+    def log_change(self, request: HttpRequest, obj: EmailAddress, message: Any) -> LogEntry:
+        return super().log_change(request, _untold(obj), message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[EmailAddress]) -> list[LogEntry]:
+        untold = [_untold(address) for address in queryset]
+        return super().log_deletions(request, cast("QuerySet[EmailAddress]", untold))
+
+
+def _untold(address: EmailAddress) -> EmailAddress:
+    return EmailAddress(pk=address.pk, email=f"e-mail address {address.pk}")

@@ -57,7 +57,8 @@ class UpsertResult:
 def do_upsert_items(*, rows: Sequence[ItemInput]) -> UpsertResult:
     """Create or replace items by `external_id`, all or none. Of rows with the same id, the last one counts.
 
-    Repeating it changes nothing and captures nothing. InputError names every row whose id is that of a post.
+    Repeating it changes nothing and captures nothing. InputError names rows whose id is that of a
+    post: all of them, of the first CHUNK rows that have one.
     """
     latest = list({row.external_id: row for row in rows}.values())
     created = written = 0

@@ -69,11 +69,15 @@ def _text(statement: Any) -> str:
     return statement.as_string(None) if isinstance(statement, Composable) else bytes(statement).decode()
 
 
-@lru_cache(maxsize=500)
 def _writes(sql: str) -> bool:
-    # Most statements are reads and are told by their first letters. The texts are few, and looking through a long one
-    # takes a good part of the time of the query.
-    return not sql.startswith(("SELECT", "SAVEPOINT", "RELEASE")) and _captured().search(sql) is not None
+    # Most statements are reads and are told by their first letters.
+    return not sql.startswith(("SELECT", "SAVEPOINT", "RELEASE")) and _names_captured(sql)
+
+
+@lru_cache(maxsize=500)
+def _names_captured(sql: str) -> bool:
+    """Looking through a long text takes a good part of the time of its query; those written by hand come again."""
+    return _captured().search(sql) is not None
 
 
 @cache

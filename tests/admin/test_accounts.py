@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
@@ -147,8 +148,17 @@ class TestErasedStaff:
         edit(admin, ana, display_name="Ana")
         admin.post(f"/admin/feeds/authoroverride/{ana.pk}/delete/", {"post": "yes"})
         assert LogEntry.objects.filter(object_repr__startswith=ana.username).count() == 2
+        addresses = "/admin/account/emailaddress/"
+        written = {"user": ana.pk, "email": f"{ana.username}@example.org"}
+        for number in range(2):
+            assert admin.post(f"{addresses}add/", written | {"email": f"{number}{written['email']}"}).status_code == 302
+        one, other = EmailAddress.objects.filter(user=ana)
+        assert admin.post(f"{addresses}{one.pk}/change/", written | {"verified": "on"}).status_code == 302
+        admin.post(f"{addresses}{one.pk}/delete/", {"post": "yes"})
+        admin.post(addresses, {"action": "delete_selected", "_selected_action": [other.pk], "post": "yes"})
+        assert not EmailAddress.objects.filter(user=ana).exists()
         admin.post(f"{LIST}{ana.pk}/delete/", {"post": "yes"})
-        assert LogEntry.objects.count() == 5
+        assert LogEntry.objects.count() == 10
         assert ana.username not in str(list(LogEntry.objects.values()))
 
     def test_are_one_account_which_nobody_uses_edits_or_erases(self, admin: Client, leaving: User, ana: User):

@@ -114,12 +114,17 @@ def test_readers_are_taken_in_parts_that_fit_into_memory(valkey, monkeypatch, dj
     let_follow(users, users)
     monkeypatch.setattr(rebuild, "MOST_FOLLOWS", 12)
     assert [len(part) for part in rebuild._parts([user.pk for user in users])] == [2, 2, 2, 1]
+    monkeypatch.setattr(rebuild, "FOLLOWS_PER_TRIP", 6)
+    merged = []
+    merge = rebuild._contents
+    monkeypatch.setattr(rebuild, "_contents", lambda graphs, posts: merged.append(len(graphs)) or merge(graphs, posts))
     with monkeypatch.context() as patch:
         patch.setattr(rebuild, "GRAPHS_AT_ONCE", 3)
         assert [len(part) for part in rebuild._parts([user.pk for user in users])] == [2, 2, 2, 1]
     with django_assert_num_queries(1 + 4):
         rebuild.do_rebuild_windows(readers=[user.pk for user in users])
     assert all(window(user) for user in users)
+    assert merged == [1] * 7
 
 
 def test_people_who_are_gone_or_follow_nobody_do_not_matter(valkey):

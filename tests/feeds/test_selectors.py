@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext, override_settings
 
 from feeds import selectors, timelines
@@ -286,3 +288,23 @@ class TestTag:
         monkeypatch.undo()
         Mute.objects.all().delete()
         assert shown(reader) == [post.pk]
+
+
+def test_prepared_queries_stay_right_when_postgresql_plans_them_no_more(community, monkeypatch, drain_outbox):
+    """Kept connections prepare the queries of a page and of a fan-out; from the sixth time on, for any parameters. A
+    savepoint that is rolled back between takes nothing of that along.
+    """
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 60)
+    reader, author = community[0], community[1]
+    for number in range(8):
+        do_create_post(author=author, text=f"post {number}")
+        do_create_post(author=reader, text=f"mine {number}")
+        if number == 1:  # psycopg then prepares them all anew
+            with transaction.atomic(), suppress(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        drain_outbox()
+        for one in (reader, author):
+            assert all_pages(one, 20) == truth(one)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE generic_plans > 0")
+        assert cursor.fetchone()[0] >= 3  # the graph, the page and the followers

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -205,3 +206,10 @@ def test_walking_stops_in_time(valkey: Any, monkeypatch: pytest.MonkeyPatch):
     answer = found()
     assert answer.walked < 2500
     assert 4500 < uses(answer)[HOME.template].keys <= 5000
+
+
+def test_queues_of_messages_are_among_what_is_declared():
+    queues = [queue.name for queue in configured.CELERY_TASK_QUEUES]
+    assert len(queues) == 3
+    for name in queues:
+        assert [glob for glob in memory.LIBRARIES if fnmatchcase(name, glob)], name
