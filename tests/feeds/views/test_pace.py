@@ -14,7 +14,7 @@ from tests.web.pages import HTMX
 
 pytestmark = pytest.mark.django_db
 
-PARTS = {"pk": 1, "username": "ben", "tag": "x"}
+PARTS = {"pk": 1, "username": "ben", "tag": "x", "group": "like-1"}
 PAGES = [one for one in urlpatterns if not str(one.pattern).startswith("api/")]
 WRITING = {"compose", "edit-post"}
 
