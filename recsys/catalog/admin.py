@@ -115,4 +115,7 @@ class ItemAdmin(PlainDeletionMixin, BaseAdmin):
 
 def _without_words(item: Item) -> Item:
     """For the history, which outlives a post and must not hold its words."""
-    return Item(pk=item.pk, title=f"post {item.pk} of user {item.creator_id}") if item.kind == POST else item
+    if item.kind != POST:
+        return item
+    author = f", whose author is user {item.creator_id}" if item.creator_id else ""
+    return Item(pk=item.pk, title=f"post {item.pk}{author}")

@@ -110,7 +110,8 @@ def test_deletion_takes_the_item(admin: Client):
 
 def test_the_history_tells_a_post_by_its_number(admin: Client):
     heat = Item.objects.create(title="Heat", kind="film")
-    posts = [Item.objects.create(title="Secret words", kind="post") for _ in range(2)]
+    ben = User.objects.create_user("ben")
+    posts = [Item.objects.create(title="Secret words", kind="post", creator=author) for author in (ben, None)]
     for item in (heat, posts[0]):
         assert admin.post(f"{LIST}{item.pk}/change/", form(is_available="")).status_code == 302
     admin.post(f"{LIST}{posts[0].pk}/delete/", {"post": "yes"})
@@ -118,5 +119,6 @@ def test_the_history_tells_a_post_by_its_number(admin: Client):
     assert not Item.objects.exists()
     told = LogEntry.objects.order_by("pk").values_list("object_id", "object_repr")
     first, second = (post.pk for post in posts)
-    assert list(told[:3]) == [(str(heat.pk), "Heat"), (str(first), f"post {first}"), (str(first), f"post {first}")]
+    of_ben = (str(first), f"post {first}, whose author is user {ben.pk}")
+    assert list(told[:3]) == [(str(heat.pk), "Heat"), of_ben, of_ben]
     assert set(told[3:]) == {(str(heat.pk), "Heat"), (str(second), f"post {second}")}

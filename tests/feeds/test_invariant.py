@@ -40,7 +40,7 @@ from tests.feeds.graph import make_people
 from tests.feeds.reference import Facts
 from tests.feeds.steps import PAIRS, PEOPLE, PeopleSteps, execute, nth, pair, person, visibility
 
-STEPS = int(os.environ.get("TRIBUTARY_MODEL_STEPS", "1500"))
+STEPS = int(os.environ.get("TRIBUTARY_MODEL_STEPS", "2000"))
 STEPS_EACH = 50  # of one example, which begins with new people
 PROCESSES = 2
 SIZES = {

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browsers import Chromium, chromium
 from tests.site import Site, running_site
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
-
-CHROMIUM = Path("/usr/bin/chromium")
+    from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,19 +30,9 @@ def site(open_directory: Callable[[], Path]) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """Debian's chromium, driven by Playwright."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser: {CHROMIUM} is not installed (apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=[*flags, "--disable-component-update", "--disable-sync"]
-        )
-        yield chromium
-        chromium.close()
+def browser() -> Iterator[Chromium]:
+    with chromium() as browser:
+        yield browser
 
 
 class Visitor:
@@ -75,16 +64,16 @@ class Visitor:
 
 
 @pytest.fixture
-def visit(browser: Browser, site: Site) -> Iterator[type[Visitor]]:
+def visit(browser: Chromium, site: Site) -> Iterator[type[Visitor]]:
     """Open a browser for one more person: `ana = visit(); ana.log_in("ana", …)`."""
     visitors: list[Visitor] = []
 
     def arrive(**options: object) -> Visitor:
-        visitors.append(Visitor(browser.new_context(**options), site))  # type: ignore[arg-type]
+        visitors.append(Visitor(browser.new_context(**options), site))
         return visitors[-1]
 
     yield arrive  # type: ignore[misc]
     complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
     for visitor in visitors:
-        visitor.context.close()
+        browser.close(visitor.context)
     assert not complaints, complaints

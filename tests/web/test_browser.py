@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,29 +14,20 @@ from feeds.graph import do_follow
 from feeds.models import Post
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
+from tests.browsers import Chromium, chromium
 from tests.site import wait_for
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import BrowserContext, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
 PHONE = {"width": 375, "height": 800}
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser: {CHROMIUM} is not installed (apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright keeps an event loop in this thread, which Django takes for asynchronous code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
-        yield chromium
-        chromium.close()
+def browser() -> Iterator[Chromium]:
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
@@ -52,7 +42,7 @@ def context(browser, live_server, client, ana) -> Iterator[BrowserContext]:
     context = browser.new_context(base_url=live_server.url)
     context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
     yield context
-    context.close()
+    browser.close(context)
 
 
 @pytest.fixture
@@ -228,4 +218,4 @@ def test_without_scripts_one_can_post_like_and_follow(browser, live_server, clie
     page.goto(ben.get_absolute_url())
     page.get_by_role("button", name="Follow").click()
     page.get_by_role("button", name="unfollow").wait_for()
-    context.close()
+    browser.close(context)
