@@ -22,7 +22,7 @@ from realtime.limits import MAX_REPLIES, MAX_SUBSCRIPTIONS, Allowance, Close
 from realtime.messages import Message, MessageError, check_message
 from realtime.sessions import Visitor, in_database
 from realtime.subscription import Subscription
-from realtime.subscriptions import streams_for
+from realtime.subscriptions import Request, grants
 
 logger = structlog.get_logger(__name__)
 
@@ -129,11 +129,11 @@ class Connection:
             raise MessageError(f"There is a subscription {message.id!r} already.", message.id)
         if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
             raise MessageError(f"A socket has at most {MAX_SUBSCRIPTIONS} subscriptions.", message.id)
-        names = await in_database(streams_for, message.kind, self.visitor.user, message.arg)
-        if names is None:
+        (grant,) = await in_database(grants, message.kind, [Request(self.visitor.user_id, message.arg)])
+        if grant is None:
             raise MessageError(f"There is nothing to subscribe to as {message.kind!r} {message.arg!r}.", message.id)
         subscription = Subscription(message.id, message.kind, message.arg)
-        await self._catch_up(subscription, names, message.position)
+        await self._catch_up(subscription, grant.names, message.position)
         self._subscriptions[message.id] = subscription
         SUBSCRIPTIONS.inc()
         self._reply(subscription.subscribed_frame(message.position))
@@ -180,7 +180,8 @@ class Connection:
 
     async def _ask_again(self, subscription: Subscription, token: str) -> None:
         """Ask the rule: join the streams that are new, from `token` where it names them, and leave those it denies."""
-        names = await in_database(streams_for, subscription.kind, self.visitor.user, subscription.arg)
+        (grant,) = await in_database(grants, subscription.kind, [Request(self.visitor.user_id, subscription.arg)])
+        names = grant.names if grant else None
         for gone in set(subscription.positions) - set(names or ()):
             self.hub.leave(subscription, [gone])
             del subscription.positions[gone]

@@ -42,6 +42,7 @@ LIMITS = {
     "events:rate:{what}:{user_id}:{minute}": 10,
     "heartbeat:{process}": 20,
     "outbox:wake": 1,
+    "realtime:online": 200_000,
     "realtime:presence:{name}": 20,
     "realtime:present": 200_000,
     "realtime:stream:{name}": 100,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.test import Client
 
 from realtime import subscriptions
 from realtime.asgi import application
+from realtime.subscriptions import Grant, Request
 
 ORIGIN = "http://localhost:8000"
 
@@ -77,7 +78,9 @@ def session(client_of: Callable[[str], Client]) -> str:
 def names(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The streams that the subscription kind "news" gives to everybody; change the list to change the rule's answer."""
     given = ["news:1", "news:2"]
-    monkeypatch.setitem(
-        subscriptions._rules, "news", lambda user, argument: None if argument == "secret" else list(given)
-    )
+
+    def rule(requests: Sequence[Request]) -> list[Grant | None]:
+        return [None if request.argument == "secret" else Grant(list(given)) for request in requests]
+
+    monkeypatch.setitem(subscriptions._rules, "news", rule)
     return given

@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from realtime import hub, sockets, streams, subscriptions
 from realtime.asgi import application
 from realtime.limits import Close
+from realtime.subscriptions import Grant
 from tests.realtime.conftest import headers_of, opened
 
 
@@ -125,8 +126,8 @@ async def test_a_renewal_lost_with_the_memory_of_valkey_is_made_up_for(session, 
 async def test_a_renewal_that_knows_less_does_not_end_last(session, names, monkeypatch):
     asked, overtaken = threading.Event(), threading.Event()
 
-    def rule(user, argument):
-        answer = list(names)
+    def rule(requests):
+        answer = [Grant(list(names)) for _ in requests]
         if asked.is_set():
             overtaken.set()
         elif "news:3" in names:
@@ -157,7 +158,9 @@ async def test_unsubscribing_ends_a_renewal_too(session, names, monkeypatch):
     async with opened(session) as socket:
         await subscribed(socket)
         rule = subscriptions._rules["news"]
-        monkeypatch.setitem(subscriptions._rules, "news", lambda *whom: asked.set() or (go_on.wait(5) and rule(*whom)))
+        monkeypatch.setitem(
+            subscriptions._rules, "news", lambda requests: asked.set() or (go_on.wait(5) and rule(requests))
+        )
         names.append("news:3")
         await append("news:1", type="resubscribe")
         await asyncio.to_thread(asked.wait, 5)
