@@ -25,6 +25,7 @@ const SOCKET_QUIET = 25_000; // then a socket is pinged
 const STREAM_QUIET = 45_000; // then a stream is lost: the server pings every 20 s
 const STREAM_DOUBTED = 25_000; // the same, where there is reason to look
 const POLL_WAIT = 25; // seconds
+const POLL_SOON = 0.1; // seconds; one that does not wait at all is asked to stay away for some time
 const POLL_PAUSE = 1_000; // after an answer without news: it may have come at once
 const PROBE_AFTER = 300_000;
 const RENEW_BEFORE = 30_000; // the end of a token
@@ -254,8 +255,8 @@ class PollTransport {
     this.#connection.alarms.clear("answer");
     const subscribe = [...this.#connection.subscriptions.values()].map(wording);
     if (!subscribe.length) return;
-    // Whether a subscription stands is worth an answer at once.
-    const wait = subscribe.every(({ id }) => this.#standing.has(id)) ? POLL_WAIT : 0;
+    // Whether a subscription stands is worth an answer soon.
+    const wait = subscribe.every(({ id }) => this.#standing.has(id)) ? POLL_WAIT : POLL_SOON;
     this.#connection.expectAnswer(wait * 1000 + ANSWER_WITHIN);
     const answer = await this.#fetch({ subscribe, wait }, request.signal);
     if (request === this.#request) this.#take(answer, request);
@@ -506,7 +507,7 @@ class Connection {
   }
 
   #renewBefore(life) {
-    const delay = life - Math.min(RENEW_BEFORE, life / 2);
+    const delay = Math.max(1000, life - Math.min(RENEW_BEFORE, life / 2));
     const transport = this.#transport;
     this.#tokenEnds = performance.now() + delay;
     this.alarms.set("renew", delay, async () => {

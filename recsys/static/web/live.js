@@ -8,7 +8,13 @@ const badge = document.querySelector("#home-badge");
 const freshNotices = document.querySelector("#new-notifications");
 const unseenBadges = [...document.querySelectorAll(".unseen-badge")];
 const state = document.querySelector("#connection");
-const LABELS = { open: "Live", connecting: "Reconnecting…", closed: "Offline" };
+const LABELS = {
+  connecting: "Connecting…",
+  live: "Live",
+  reconnecting: "Reconnecting…",
+  stale: "Not up to date",
+  closed: "Offline",
+};
 const GRACE = 2500; // a short gap is nobody's business
 const RELOAD_AGAIN = 5000; // milliseconds, up to twice as long
 const UNKNOWN = "unknown"; // no position: answered by a resync
@@ -59,7 +65,7 @@ async function askUnseen() {
   if (response.ok) showUnseen((await response.json()).unseen);
 }
 
-function onEvent(subscription, event) {
+function onEvent(event) {
   if (event.type === "post.new" && !shown(event.post)) {
     waiting.add(event.post);
     showWaiting();
@@ -97,7 +103,7 @@ function onState(name) {
     state.dataset.state = known;
     state.textContent = LABELS[known];
   };
-  if (known === "open") show();
+  if (known === "live") show();
   else stateTimer = setTimeout(show, GRACE);
 }
 
@@ -116,14 +122,13 @@ freshNotices?.addEventListener("click", () => {
 
 async function start() {
   const { connect } = await import(body.dataset.realtimeClient);
-  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   // A page without a position, or rendered while there was none to be had, may lack what came between: it asks.
   const position = (timeline()?.dataset.firstPage === "true" && timeline().dataset.position) || UNKNOWN;
-  connect({
-    url: `${scheme}//${location.host}${body.dataset.realtime}`,
-    subscriptions: [{ kind: "timeline", arg: "", position }],
-    onEvent,
-    onState,
+  const live = connect({ url: body.dataset.realtime, share: `user-${body.dataset.user}`, onState });
+  live.subscribe({
+    kind: "timeline",
+    position,
+    onEvents: (events) => events.forEach(onEvent),
     onResync: () => {
       reload();
       askUnseen().catch(() => {}); // the next event says it
