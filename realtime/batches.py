@@ -67,6 +67,11 @@ class Batches(Generic[Question, Answer]):
             self._asking = asyncio.create_task(self._ask_all())
         return await answer
 
+    async def settle(self) -> None:
+        """Wait until nothing is being asked, also for those who have gone."""
+        if self._asking is not None:
+            await asyncio.wait({self._asking})
+
     async def _ask_all(self) -> None:
         loop = asyncio.get_running_loop()
         try:

@@ -120,6 +120,9 @@ class Hub:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(
+                self._reads.settle(), self._visitors.settle(), *(grants.settle() for grants in self._grants.values())
+            )
             await self._client.aclose()
 
     def change_visitor(self, listener: Listener, visitor: Visitor) -> None:
