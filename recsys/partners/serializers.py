@@ -110,6 +110,9 @@ class UserSerializer(serializers.Serializer[Any]):
     bio = serializers.CharField(max_length=280, required=False)
     region = serializers.CharField(max_length=64, required=False, help_text="Such as GB or US-CA.")
     is_private = serializers.BooleanField(required=False, help_text="Only approved followers see the posts.")
+    shows_presence = serializers.BooleanField(
+        required=False, help_text="Followers see when they are online or write a reply. Default: true."
+    )
 
 
 class StoredUserSerializer(UserSerializer):
