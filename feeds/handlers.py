@@ -14,7 +14,8 @@ from feeds.models import AuthorStats, Post
 from feeds.notifications import unread_counts
 from feeds.subscriptions import author_stream, user_stream
 from feeds.words import do_index_posts
-from realtime import streams
+from realtime import presence, streams
+from recsys.accounts.selectors import showing_presence
 from recsys.outbox.handlers import Child, Row, handler
 
 TOLD_REPOSTS = 50  # of each edited post, the newest: their readers see the same words
@@ -106,9 +107,18 @@ def _listen_anew(edges: Iterable[tuple[int, int]]) -> None:
     streams.append((user_stream(reader), fanout.resubscribe(positions.get(author, ""))) for reader, author in edges)
 
 
+def _ask_anew(readers: Iterable[int]) -> None:
+    """Make the connections of readers ask what their subscriptions have, where no stream comes to them that they miss
+    anything of.
+    """
+    streams.append_to_all([user_stream(reader) for reader in sorted(set(readers))], fanout.resubscribe(""))
+
+
 @handler("feeds.block")
 def block_changed(rows: Sequence[Row]) -> None:
-    """Nothing more: readers ask for blocks whenever they read, and the follows that a block ends are captured too."""
+    """Let neither hear of the other any more, or again; pages ask for blocks whenever they are read."""
+    pairs = {(row.payload["blocker_id"], row.payload["blocked_id"]) for row in rows}
+    _ask_anew(person for pair in pairs for person in pair)
 
 
 @handler("feeds.request", effect="transaction")
@@ -130,14 +140,19 @@ def notifications_changed(rows: Sequence[Row]) -> None:
     streams.append((user_stream(user), {"type": "notifications", "unseen": count}) for user, count in unseen.items())
 
 
-@handler("accounts.user", effect="transaction")
+@handler("accounts.user")
 def account_changed(rows: Sequence[Row]) -> None:
     """Recommend the posts of accounts that are private or suspended now no more, and of those that are not any more
     again. Whoever still waits for one of these is let in, whichever way it was made public.
+
+    Who is not shown as online any more is taken off all pages, and sees nobody else.
     """
-    accounts = [int(row.key) for row in rows]
+    accounts = sorted({int(row.key) for row in rows})
     do_withhold_posts(authors=accounts)
     do_approve_all(targets=accounts)
+    shown = showing_presence(accounts)
+    presence.do_forget([account for account in accounts if account not in shown])
+    _ask_anew(accounts)
 
 
 @handler("feeds.first_pull")

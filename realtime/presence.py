@@ -10,10 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
+from realtime import streams
 from realtime.keys import ONLINE
 from realtime.valkey import get_client
 
 PRESENCE_STREAM = "presence"
+# Takes users out; the answer are those who were there.
+_FORGET = """
+local gone = {}
+for _, user in ipairs(ARGV) do
+    if redis.call('ZREM', KEYS[1], user) == 1 then
+        gone[#gone + 1] = user
+    end
+end
+return gone
+"""
 
 # Users → those of them who let others see when they are online. May query the database.
 Visibility = Callable[[Sequence[int]], Collection[int]]
@@ -45,3 +56,13 @@ def online_among(users: Sequence[int]) -> set[int]:
     now, _ = client.time()
     scores = client.zmscore(ONLINE.key(), [str(user) for user in users])
     return {user for user, score in zip(users, scores, strict=True) if score is not None and score >= now}
+
+
+def do_forget(users: Sequence[int]) -> None:
+    """Let nobody see any more that these users are online, and tell it: they have hidden themselves, say.
+
+    The rule of visibility must not show them any more by then, or they come back. Raises redis.RedisError where Valkey
+    is away.
+    """
+    gone = get_client().eval(_FORGET, 1, ONLINE.key(), *users) if users else []
+    streams.append((PRESENCE_STREAM, {"type": "presence", "user": int(user), "online": False}) for user in gone)
