@@ -16,7 +16,7 @@ def badge(page: Page):
 
 
 def is_live(page: Page) -> None:
-    expect(page.locator("#connection")).to_have_attribute("data-state", "open")
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
 
 
 def write(visitor, text: str) -> str:

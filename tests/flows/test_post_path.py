@@ -30,7 +30,7 @@ def follow(visitor, username):
 
 def is_live(visitor):
     """The page holds a socket and its stream's position, so what comes now comes through it."""
-    expect(visitor.page.locator("#connection")).to_have_attribute("data-state", "open")
+    expect(visitor.page.locator("#connection")).to_have_attribute("data-state", "live")
 
 
 def test_a_post_reaches_an_open_page_without_a_reload(visit):
