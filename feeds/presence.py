@@ -41,16 +41,28 @@ logger = structlog.get_logger(__name__)
 class Online:
     """Who is online of those whom a reader sees: `ids` all, the latest follow first, `people` the first SHOWN.
 
-    `position` is where news of it go on from; empty where there are none to be had, which says nothing of anybody.
+    `sees_anybody`: there are people whom they could see. `position` is where news of it go on from; empty where there
+    are none to be had, and then nobody is online as far as is known.
     """
 
     people: list[User]
     ids: list[int]
+    sees_anybody: bool
     position: str
+    most: int = SHOWN
 
     @property
     def more(self) -> int:
         return len(self.ids) - len(self.people)
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Whether a person is online, for a reader who sees it of them; `position` as above."""
+
+    person: User
+    is_online: bool
+    position: str
 
 
 def seen_people(readers: Sequence[int]) -> dict[int, list[int]]:
@@ -79,7 +91,18 @@ def online_people(reader: User) -> Online | None:
     shown = User.objects.filter(pk__in=online, is_active=True, shows_presence=True) if online else ()
     people = {person.pk: person for person in shown}
     ids = [person for person in seen if person in people]
-    return Online([people[person] for person in ids[:SHOWN]], ids, position)
+    return Online([people[person] for person in ids[:SHOWN]], ids, bool(seen), position)
+
+
+def presence_of(*, person: User, reader: User | None) -> Presence | None:
+    """Whether `person` is online; None for a reader who does not see it of them. One query.
+
+    Who hides it looks like somebody who is not there.
+    """
+    if reader is None or person.pk not in seen_people([reader.pk]).get(reader.pk, ()):
+        return None
+    position, online = _ask(reader.pk, [person.pk])
+    return Presence(person, person.pk in online and person.shows_presence, position)
 
 
 def _ask(reader: int, people: Sequence[int]) -> tuple[str, set[int]]:

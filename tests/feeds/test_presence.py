@@ -8,23 +8,18 @@ import redis
 from feeds import presence
 from feeds.graph import do_block, do_mute, do_unblock, do_unfollow
 from feeds.models import Block, Follow
-from feeds.presence import online_people, presence_rule
+from feeds.presence import online_people, presence_of, presence_rule
 from feeds.subscriptions import user_stream
 from realtime import streams, subscriptions
 from realtime.keys import ONLINE
 from realtime.presence import PRESENCE_STREAM
 from realtime.subscriptions import Request
+from realtime.valkey import get_client
 from recsys.accounts.actions import do_show_presence
 from recsys.accounts.models import User
-from tests.feeds.graph import let_follow, make_people
+from tests.feeds.graph import let_be_online, let_follow, make_people
 
 pytestmark = pytest.mark.django_db
-
-
-def come(valkey: redis.Redis, *people: User) -> None:
-    """Let these people be online, as a hub says it."""
-    now, _ = valkey.time()
-    valkey.zadd(ONLINE.key(), {str(person.pk): now + 20 for person in people})
 
 
 def heard_of(reader: User) -> set[int] | None:
@@ -39,11 +34,11 @@ def shown(reader: User) -> list[int] | None:
 
 
 @pytest.fixture
-def people(valkey) -> list[User]:
+def people() -> list[User]:
     """A reader, two whom they follow, and a stranger; all of them online."""
     people = make_people(4)
     let_follow(people[:1], people[1:3])
-    come(valkey, *people)
+    let_be_online(*people)
     return people
 
 
@@ -113,24 +108,40 @@ def test_a_block_in_either_direction_hides_even_where_a_follow_stands(people, bl
     assert shown(reader) == [other.pk]
 
 
-def test_of_many_follows_the_latest_count(people, valkey, monkeypatch):
+def test_of_many_follows_the_latest_count(people, monkeypatch):
     monkeypatch.setattr(presence, "MOST_SEEN", 3)
     reader = people[0]
     many = make_people(5, "q")
-    come(valkey, *many)
     let_follow([reader], many)
     assert heard_of(reader) == {person.pk for person in many[2:]}
 
 
-def test_some_are_shown_and_the_others_counted(people, valkey, django_assert_max_num_queries):
+def test_some_are_shown_and_the_others_counted(people, django_assert_max_num_queries):
     reader = people[0]
     many = make_people(20, "q")
-    come(valkey, *many)
+    let_be_online(*many)
     let_follow([reader], many)
     with django_assert_max_num_queries(2):
         online = online_people(reader)
     assert [person.pk for person in online.people] == [person.pk for person in many[::-1][:12]]
     assert (len(online.ids), online.more) == (22, 10)
+
+
+def test_a_person_is_seen_online_by_whom_the_list_shows_them_to(people, django_assert_num_queries):
+    reader, one, other, stranger = people
+    with django_assert_num_queries(1):
+        found = presence_of(person=one, reader=reader)
+    assert (found.person, found.is_online) == (one, True)
+    assert presence_of(person=stranger, reader=reader) is None
+    assert presence_of(person=reader, reader=one) is None
+    assert presence_of(person=reader, reader=reader) is None
+    assert presence_of(person=one, reader=None) is None
+    do_show_presence(user=one, shows_presence=False)
+    assert not presence_of(person=one, reader=reader).is_online, "like somebody who is not there"
+    get_client().delete(ONLINE.key())
+    assert not presence_of(person=other, reader=reader).is_online
+    do_show_presence(user=reader, shows_presence=False)
+    assert presence_of(person=other, reader=reader) is None
 
 
 def test_news_go_on_from_where_the_page_was_read(people):
@@ -150,6 +161,7 @@ def test_without_valkey_nothing_is_said_of_anybody(people, monkeypatch):
     monkeypatch.setattr(streams, "positions", away)
     online = online_people(people[0])
     assert (online.people, online.ids, online.position) == ([], [], "")
+    assert not presence_of(person=people[1], reader=people[0]).is_online
 
 
 class TestChanges:

@@ -9,3 +9,5 @@
 import "./live/state.js";
 import "./live/timeline.js";
 import "./live/notifications.js";
+import "./live/presence.js";
+import "./live/typing.js";

@@ -28,6 +28,11 @@ export function subscribe({ kind, arg = "", position = UNKNOWN, onResync = () =>
   return live.subscribe({ kind, arg, position: position || UNKNOWN, onEvents: applyAll, onResync, onError });
 }
 
+// Say something that nobody keeps to those who hear a kind of stream; without a connection it is not said.
+export function signal({ kind, arg, name }) {
+  live?.signal({ kind, arg, name });
+}
+
 function applyAll(events) {
   for (const event of events) for (const apply of appliers.get(event.type) ?? []) apply(event);
 }

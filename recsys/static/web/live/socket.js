@@ -106,5 +106,8 @@ export function connect({ url, onState }) {
         send({ type: "unsubscribe", id });
       };
     },
+    signal({ kind, arg, name }) {
+      send({ type: "signal", kind, arg, name });
+    },
   };
 }
