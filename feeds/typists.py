@@ -15,6 +15,7 @@ from feeds.selectors import LARGEST_ID
 from feeds.subscriptions import shared_stream
 from feeds.visibility import VISITOR, may_see, unwanted
 from realtime.subscriptions import Filter, Grant, Request
+from recsys.events.limits import seconds_to_wait
 from recsys.prepared import read_prepared
 
 KIND = "conversation"
@@ -85,14 +86,19 @@ def stopped_rule(user: int | None, argument: str) -> list[tuple[str, dict[str, A
 
 
 def _said(user: int | None, argument: str, holds: int) -> list[tuple[str, dict[str, Any]]] | None:
-    """What is told of a writer: since when and for how long it holds, both in milliseconds, by this server's clock."""
+    """What is told of a writer: since when and for how long it holds, both in milliseconds, by this server's clock.
+
+    Of somebody who says it more often than pages do nothing is told for the rest of the minute.
+    """
     post = _number(argument)
     found = read_prepared(_WRITER, {"user": user, "post": post}) if user and post else []
-    if not found or not post:
+    if not user or not found:
         return None
     ((name, is_said),) = found
+    if not is_said or seconds_to_wait(user, what="signal"):
+        return []
     event = {"type": TYPING, "user": user, "key": user, "name": name, "at": now_ms(), "holds": holds}
-    return [(typing_stream(post), event)] if is_said else []
+    return [(typing_stream(post), event)]
 
 
 def now_ms() -> int:

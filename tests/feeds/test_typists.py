@@ -14,6 +14,7 @@ from realtime.bounds import bounds_of
 from realtime.subscriptions import Request
 from recsys.accounts.actions import do_show_presence
 from recsys.accounts.models import User
+from recsys.events import limits
 from tests.feeds.graph import let_follow, make_people
 
 pytestmark = pytest.mark.django_db
@@ -153,6 +154,13 @@ class TestSaying:
         User.objects.filter(pk=people[1].pk).update(**choice)
         assert said(people[1], post) == []
         assert said(people[1], post, "stopped") == []
+
+    def test_who_says_it_too_often_is_not_told_of(self, people, post, monkeypatch):
+        monkeypatch.setattr(limits, "SIGNALS_A_MINUTE", 2)
+        monkeypatch.setattr(limits.time, "time", lambda: NOW / 1000)
+        _, writer, other = people
+        assert [len(said(writer, post, signal)) for signal in ("typing", "stopped", "typing")] == [1, 1, 0]
+        assert len(said(other, post)) == 1
 
     def test_nothing_is_said_where_the_reply_is_not_for_all_readers(self, people):
         author, writer, _ = people
