@@ -31,7 +31,7 @@ def choose_presence(visitor, *, shown: bool) -> None:
     page = visitor.open("/accounts/privacy/")
     page.locator("input[name=shows_presence]").set_checked(shown)
     page.get_by_role("button", name="Save").click()
-    expect(page.locator(".alert, .toast, [role=status]", has_text="when you are online").first).to_be_visible()
+    expect(page.locator("main [role=status]")).to_be_visible()
 
 
 @pytest.fixture
