@@ -8,6 +8,11 @@ class RecommendConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from realtime import bounds, coalescing, subscriptions
+        from recsys.recommend import dashboards
         from recsys.recommend.parameters import declare_parameters
 
         declare_parameters()
+        subscriptions.register(dashboards.KIND, dashboards.dashboard_rule)
+        bounds.register("trending", dashboards.BOUNDS)
+        coalescing.register(["trending"], coalescing.latest)

@@ -16,10 +16,9 @@ from recsys.accounts.requests import is_fragment, reader, signed_in
 from recsys.catalog.models import Item
 from recsys.catalog.secrecy import hidden_items
 from recsys.events.reactions import reactions
-from recsys.recommend import engine
+from recsys.recommend import dashboards, engine
 
 RAIL_PICKS = 5
-RAIL_TRENDING = 5
 PAGE_PICKS = 24
 SIMILAR = 6
 VISITOR_PICKS = 12
@@ -31,10 +30,10 @@ def picks(request: HttpRequest, count: int = RAIL_PICKS) -> dict[str, Any]:
     return {"for_you": engine.recommend(user=user, region=user.region if user else "", count=count)}
 
 
-def trends(request: HttpRequest, count: int = RAIL_TRENDING) -> dict[str, Any]:
+def trends(request: HttpRequest, count: int = dashboards.RAIL) -> dict[str, Any]:
     """What pages show as "Trending", near the reader if the region is known."""
     user = reader(request)
-    return {"trending": engine.trending(region=user.region if user else "", count=count, user=user)}
+    return {"trending": dashboards.dashboard(region=user.region if user else "", count=count, user=user)}
 
 
 @require_safe
@@ -48,8 +47,13 @@ def for_you(request: HttpRequest, user: User) -> HttpResponse:
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def trending(request: HttpRequest) -> HttpResponse:
-    return render(request, "recommend/trending.html", trends(request, PAGE_PICKS))
+    """The whole page, or for htmx its list or the rail's part anew."""
+    if is_fragment(request) and request.GET.get("part") == "rail":
+        return render(request, "recommend/_trending.html", trends(request))
+    template = "recommend/_dashboard.html" if is_fragment(request) else "recommend/trending.html"
+    return render(request, template, trends(request, dashboards.PAGE))
 
 
 @require_safe

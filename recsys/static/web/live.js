@@ -9,3 +9,4 @@
 import "./live/state.js";
 import "./live/timeline.js";
 import "./live/notifications.js";
+import "./live/trending.js";
