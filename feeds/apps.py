@@ -8,13 +8,19 @@ class FeedsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from feeds.entries import post_counts
         from feeds.people import unwanted_people
+        from feeds.stream_events import merge_posts
         from feeds.subscriptions import KIND, timeline_rule
         from feeds.visibility import unseen_posts
+        from realtime import coalescing
         from realtime.subscriptions import register
-        from recsys.catalog import secrecy
+        from recsys.catalog import counts, secrecy
         from recsys.recommend import creators
 
         register(KIND, timeline_rule)
         creators.register(unwanted_people)
         secrecy.register(unseen_posts)
+        counts.register(post_counts)
+        coalescing.register(["post.new", "posts.new"], merge_posts)
+        coalescing.register(["post.edited", "post.deleted", "notifications"], coalescing.latest)

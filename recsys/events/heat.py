@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import OuterRef, Subquery
 
 from ml.decay import add_heats
+from recsys.catalog.models import Item
 from recsys.events.models import ItemHeat
 from recsys.events.strength import STRENGTH_SQL
 
@@ -110,6 +112,13 @@ def totals(items: Collection[int]) -> dict[int, int]:
     """How often each of the items was taken up since ever, everywhere; who never was is left out. One query."""
     counted = ItemHeat.objects.filter(region="", item_id__in=list(items))
     return dict(counted.values_list("item_id", "total"))
+
+
+def taken_up(items: Collection[int]) -> dict[int, dict[str, int]]:
+    """The counter of what people took up, for items but posts (see catalog/counts.py). One query."""
+    counted = ItemHeat.objects.filter(region="", item_id=OuterRef("pk")).values("total")
+    things = Item.objects.filter(pk__in=items, post__isnull=True).annotate(total=Subquery(counted))
+    return {item: {"taken_up": total or 0} for item, total in things.values_list("pk", "total")}
 
 
 @transaction.atomic

@@ -16,3 +16,10 @@ PACE = KeyPattern(
     bound="one byte for each state that was published in the last seconds",
     ttl=60,
 )
+READ = KeyPattern(
+    template="outbox:read:{topic}:{key}",
+    owner="recsys.outbox.pacing",
+    holds="who began last to read this state in order to publish it",
+    bound="16 bytes for each state that was published in the last minute",
+    ttl=60,
+)

@@ -7,7 +7,7 @@ has asked for lately are ranked anew, each at most once in SECONDS.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ from recsys.catalog.models import Item
 from recsys.events.features import hidden_items
 from recsys.events.heat import totals
 from recsys.outbox.pacing import Pace
-from recsys.outbox.rows import Child
+from recsys.outbox.rows import Child, Row
 from recsys.recommend import engine
 from recsys.recommend.keys import DASHBOARDS, MOST_DASHBOARDS
 from recsys.recommend.slates import ServedEntry, ServedSlate
@@ -71,12 +71,20 @@ def position_of(region: str) -> str:
         return ""
 
 
-def publish_dashboards(regions: Collection[str] | None = None) -> list[Child]:
-    """Rank those of these dashboards (None: of all) anew that somebody has asked for lately; children for who waits."""
+def changed() -> list[Child]:
+    """The children that rank all dashboards anew that somebody has asked for lately."""
     watched = _watched()
-    seconds = min(max(SECONDS, len(watched) / PER_SECOND), SLOWEST)
-    pace = Pace(TOPIC, seconds, most=int(SECONDS * PER_SECOND))
-    return pace.publish([region for region in watched if regions is None or region in regions], _publish)
+    return _pace(watched).ask(watched)
+
+
+def publish_dashboards(rows: Sequence[Row]) -> list[Child]:
+    """Rank the dashboards anew that these children are for, as far as somebody still asks for them."""
+    watched = _watched()
+    return _pace(watched).run([row for row in rows if row.key in watched], _publish)
+
+
+def _pace(watched: Sequence[str]) -> Pace:
+    return Pace(TOPIC, min(max(SECONDS, len(watched) / PER_SECOND), SLOWEST))
 
 
 @dataclass(frozen=True)

@@ -155,8 +155,9 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_IGNORE_RESULT = True
-# Workers take from the queues in turn: a post waits neither for the chunks of large authors' fan-outs nor for the rest.
-CELERY_TASK_QUEUES = [Queue("celery"), Queue("celery.posts"), Queue("celery.fanout")]
+# Workers take from the queues in turn: a post waits neither for the chunks of large authors' fan-outs, nor for what is
+# ranked anew for those who look on, nor for the rest.
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("celery.posts"), Queue("celery.fanout"), Queue("celery.live")]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # nothing passes what a worker has taken

@@ -9,4 +9,6 @@
 import "./live/state.js";
 import "./live/timeline.js";
 import "./live/notifications.js";
+import "./live/items.js";
+import "./live/recommendations.js";
 import "./live/trending.js";
