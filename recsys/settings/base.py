@@ -173,6 +173,7 @@ CELERY_BEAT_SCHEDULE = {
     "prune-deliveries": {"task": "feeds.prune_deliveries", "schedule": 3600},
     "audit-timelines": {"task": "feeds.audit_timelines", "schedule": 300},
     "drop-old-notifications": {"task": "feeds.drop_old_notifications", "schedule": 24 * 3600},
+    "tell-panels": {"task": "services.tell_panels", "schedule": 5},
     "train-models": {"task": "recommend.train_models", "schedule": 3600},
 }
 

@@ -20,9 +20,10 @@ export function onState(hear) {
 
 // Ask for a kind of stream; returns a function that ends it. `onResync`: what was missed cannot be had, load it anew.
 export function subscribe({ kind, arg = "", position = UNKNOWN, onResync = () => {}, onError = () => {} }) {
+  const user = document.querySelector("[data-user]")?.dataset.user;
   live ??= connect({
-    url: document.body.dataset.realtime,
-    share: document.body.dataset.user ? `user-${document.body.dataset.user}` : "visitor",
+    url: "/realtime/",
+    share: user ? `user-${user}` : "visitor",
     onState: (state) => listeners.forEach((hear) => hear(state)),
   });
   return live.subscribe({ kind, arg, position: position || UNKNOWN, onEvents: applyAll, onResync, onError });
