@@ -60,3 +60,8 @@ def grants(kind: str, requests: Sequence[Request]) -> list[Grant | None]:
     """What each of these requests for one kind gets; None where the kind is unknown or it is denied."""
     rule = _rules.get(kind)
     return [None] * len(requests) if rule is None else list(rule(requests))
+
+
+def knows(kind: str) -> bool:
+    """Whether there is a rule for this kind."""
+    return kind in _rules
