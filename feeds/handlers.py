@@ -10,7 +10,7 @@ from feeds import fanout, notify, rebuild
 from feeds.actions import do_withhold_posts
 from feeds.fanout import ToldOf
 from feeds.graph import do_approve_all
-from feeds.models import AuthorStats, Post
+from feeds.models import AuthorStats, Post, Visibility
 from feeds.notifications import unread_counts
 from feeds.stream_events import post_changed
 from feeds.subscriptions import author_stream, user_stream
@@ -45,16 +45,18 @@ def fan_out_posts(rows: Sequence[Row]) -> list[Child]:
     children = fanout.deliver_posts(sorted({int(row.key) for row in by_type["insert"]} | _undelivered(edited)))
     children += fanout.tell_of_posts("post.edited", _told_of_edits(edited))
     children += fanout.tell_of_posts("post.deleted", {_as_captured(row) for row in by_type["delete"]})
-    _tell_onlookers(edited, [int(row.key) for row in by_type["delete"]])
+    _tell_onlookers(by_type["update"], [int(row.key) for row in by_type["delete"]])
     _notify_of_posts(rows)
     return children + publish_counts(_counted_with(rows))
 
 
-def _tell_onlookers(edited: Iterable[int], deleted: Iterable[int]) -> None:
-    """Tell whoever has a post before them, on whichever page; for some of them it may be theirs to see no more."""
-    news = [(item_stream(post), post_changed("post.edited", post)) for post in edited]
-    anew = [(name, fanout.resubscribe("")) for name, _ in news]
-    streams.append([*news, *anew, *((item_stream(post), post_changed("post.deleted", post)) for post in deleted)])
+def _tell_onlookers(edited: Iterable[Row], deleted: Iterable[int]) -> None:
+    """Tell whoever has a post before them, on whichever page; what is not public may be theirs to follow no more."""
+    visibility = {int(row.key): row.payload["visibility"] for row in edited}
+    news = [(post, post_changed("post.edited", post)) for post in visibility]
+    news += [(post, fanout.resubscribe("")) for post, whom in visibility.items() if whom != Visibility.PUBLIC]
+    news += [(post, post_changed("post.deleted", post)) for post in deleted]
+    streams.append((item_stream(post), event) for post, event in news)
 
 
 def _counted_with(rows: Sequence[Row]) -> set[int]:
@@ -129,12 +131,13 @@ def _listen_anew(edges: Iterable[tuple[int, int]]) -> None:
 
 @handler("feeds.block")
 def block_changed(rows: Sequence[Row]) -> list[Child]:
-    """Take what each of the two made from among what the other is recommended.
+    """Let connections ask anew what they may follow; take what each made from what the other is recommended.
 
     Of timelines there is nothing to do: readers ask for blocks whenever they read, and the follows that a block ends
     are captured too.
     """
     edges = {(row.payload["blocker_id"], row.payload["blocked_id"]) for row in rows}
+    streams.append_to_all([user_stream(one) for edge in edges for one in edge], fanout.resubscribe(""))
     return news.retract_creators(edges | {(blocked, blocker) for blocker, blocked in edges})
 
 

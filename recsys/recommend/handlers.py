@@ -34,8 +34,9 @@ def embed_items(rows: Sequence[Row]) -> list[Child]:
 def tell_of_items(rows: Sequence[Row]) -> list[Child]:
     """Take what is not for everybody any more from the pages that show it, and ask anew who may follow it."""
     items = {item for row in rows for item in row.payload["items"]}
-    news.retract_from_everybody(news.withdrawn_among(items))
-    streams.append((stream_of(item), {"type": RESUBSCRIBE}) for item in sorted(items))
+    withdrawn = news.withdrawn_among(items)
+    news.retract_from_everybody(withdrawn)
+    streams.append((stream_of(item), {"type": RESUBSCRIBE}) for item in sorted(withdrawn))
     return dashboards.changed()
 
 

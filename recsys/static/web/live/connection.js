@@ -1,6 +1,6 @@
 // The page's one connection to its streams. Modules say which events they apply, and what they want to hear.
 
-import { connect } from "./socket.js";
+import { connect } from "../../realtime/client.js";
 
 export const UNKNOWN = "unknown"; // no position: answered by a resync
 
@@ -22,11 +22,17 @@ export function onState(hear) {
 export function subscribe({ kind, arg = "", position = UNKNOWN, onResync = () => {}, onError = () => {} }) {
   const user = document.querySelector("[data-user]")?.dataset.user;
   live ??= connect({
-    url: "/realtime/",
     share: user ? `user-${user}` : "visitor",
     onState: (state) => listeners.forEach((hear) => hear(state)),
   });
-  return live.subscribe({ kind, arg, position: position || UNKNOWN, onEvents: applyAll, onResync, onError });
+  const what = { kind, arg, position: position || UNKNOWN, onEvents: applyAll, onResync, onError };
+  const subscription = live.subscribe(what);
+  return () => subscription.unsubscribe();
+}
+
+// Say something that nobody keeps to those who hear a kind of stream; without a connection it is not said.
+export function signal({ kind, arg, name }) {
+  live?.signal({ kind, arg, name });
 }
 
 function applyAll(events) {

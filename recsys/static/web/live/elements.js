@@ -6,10 +6,10 @@ import { subscribe } from "./connection.js";
 const kinds = new Map(); // kind → { onResync, most }
 const heard = new Map(); // element → what ends its subscription
 
-// Hear for all elements of a kind, now and as they come. `onResync(element)` loads its data anew. Of more than `most`
-// elements, those that came first are heard no more.
-export function watch(kind, { onResync, most = 10 }) {
-  kinds.set(kind, { onResync, most });
+// Hear for all elements of a kind, now and as they come. `onResync(element)` loads its data anew, `onError(element)` says
+// that it is not heard, or no more. Of more than `most` elements, those that came first are heard no more.
+export function watch(kind, { onResync, onError = () => {}, most = 10 }) {
+  kinds.set(kind, { onResync, onError, most });
   look();
 }
 
@@ -19,7 +19,8 @@ function look() {
     const kind = kinds.get(element.dataset.live);
     if (!kind || heard.has(element)) continue;
     const { live, arg, position } = element.dataset;
-    heard.set(element, subscribe({ kind: live, arg, position, onResync: () => kind.onResync(element) }));
+    const answers = { onResync: () => kind.onResync(element), onError: () => kind.onError(element) };
+    heard.set(element, subscribe({ kind: live, arg, position, ...answers }));
     const others = [...heard.keys()].filter((other) => other.dataset.live === live);
     others.slice(0, -kind.most).forEach(leave);
   }

@@ -5,7 +5,7 @@ import { watch } from "./elements.js";
 
 const SPREAD = 2000; // milliseconds within which pages ask anew
 const ASK_AGAIN = 5000; // and up to twice as long after an answer that did not come
-const MOST = 30; // subscriptions of this kind: of a very long page, what came first is not kept true any more
+const MOST = 8; // subscriptions of this kind: of a very long page, what came first is not kept true any more
 
 function show(item, counts) {
   for (const part of document.querySelectorAll(`[data-counted="${item}"] [data-count]`)) {
