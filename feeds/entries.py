@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils.safestring import SafeString
 
 from feeds.models import Post
+from feeds.stream_events import version_of
 from feeds.texts import named, names_in, render
 from feeds.visibility import VISITOR, hears, may_see
 from recsys.accounts.models import User
@@ -55,6 +56,11 @@ class Entry:
     @property
     def is_repost(self) -> bool:
         return self.post.pk != self.shown.pk
+
+    @property
+    def version(self) -> str:
+        """What tells the words shown from others (see stream_events.py)."""
+        return version_of(self.shown)
 
     @property
     def may_be_reposted(self) -> bool:

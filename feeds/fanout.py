@@ -10,7 +10,7 @@ there already; one that runs late cannot show anybody what they may not see, bec
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -20,7 +20,7 @@ from feeds.audience import Audience
 from feeds.deliveries import do_note_delivery
 from feeds.models import Delivery, DeliveryMode, Post, Visibility
 from feeds.policy import do_decide_modes
-from feeds.stream_events import post_changed, post_new
+from feeds.stream_events import edits_of, post_deleted, post_new
 from feeds.subscriptions import author_stream, user_stream
 from realtime import streams
 from recsys.outbox.handlers import Child
@@ -114,16 +114,27 @@ def deliver_posts(ids: Sequence[int]) -> list[Child]:
     return children
 
 
-def tell_of_posts(kind: str, posts: Iterable[ToldOf]) -> list[Child]:
-    """Tell the readers of posts that something became of them: `kind` is the type of the event.
+def tell_of_edits(posts: Sequence[ToldOf]) -> list[Child]:
+    """Tell the readers of posts, and of reposts of them, that these have other words."""
+    return _tell_of_posts(posts, edits_of([post for post, *_ in posts]), again=True)
+
+
+def tell_of_deletions(posts: Collection[ToldOf]) -> list[Child]:
+    """Tell the readers of posts that these are gone."""
+    return _tell_of_posts(posts, {post: post_deleted(post) for post, *_ in posts}, again=False)
+
+
+def _tell_of_posts(posts: Iterable[ToldOf], events: Mapping[int, dict[str, Any]], *, again: bool) -> list[Child]:
+    """Tell the readers of posts that something became of them; `again`: they are there, for others perhaps.
 
     What is for fewer people now, or gone, is dropped by reading. What was for the author alone lacks in the windows of
     the others, so these get it once more: nothing tells it from a post with other words.
     """
     children: list[Child] = []
     for post, author, mode, visibility in posts:
-        event = post_changed(kind, post)
-        anew = [post] if kind == "post.edited" else []
+        if post not in events:  # deleted a moment ago, which is still to be told
+            continue
+        event, anew = events[post], [post] if again else []
         _tell([author], [event])
         # Without a mode it was brought to nobody. Modes are committed before anything is delivered, so what was deleted
         # without one was deleted before that, and its delivery, whenever it comes, finds no post to deliver.

@@ -12,7 +12,7 @@ from feeds.fanout import ToldOf
 from feeds.graph import do_approve_all
 from feeds.models import AuthorStats, Post, Visibility
 from feeds.notifications import unread_counts
-from feeds.stream_events import post_changed
+from feeds.stream_events import edits_of, post_deleted
 from feeds.subscriptions import author_stream, user_stream
 from feeds.words import do_index_posts
 from realtime import streams
@@ -43,19 +43,19 @@ def fan_out_posts(rows: Sequence[Row]) -> list[Child]:
     do_index_posts(posts={int(row.key) for row in rows if row.type != "delete"})
     edited = {int(row.key) for row in by_type["update"]}
     children = fanout.deliver_posts(sorted({int(row.key) for row in by_type["insert"]} | _undelivered(edited)))
-    children += fanout.tell_of_posts("post.edited", _told_of_edits(edited))
-    children += fanout.tell_of_posts("post.deleted", {_as_captured(row) for row in by_type["delete"]})
+    children += fanout.tell_of_edits(_told_of_edits(edited))
+    children += fanout.tell_of_deletions({_as_captured(row) for row in by_type["delete"]})
     _tell_onlookers(by_type["update"], [int(row.key) for row in by_type["delete"]])
     _notify_of_posts(rows)
     return children + publish_counts(_counted_with(rows))
 
 
-def _tell_onlookers(edited: Iterable[Row], deleted: Iterable[int]) -> None:
+def _tell_onlookers(edited: Sequence[Row], deleted: Iterable[int]) -> None:
     """Tell whoever has a post before them, on whichever page; what is not public may be theirs to follow no more."""
-    visibility = {int(row.key): row.payload["visibility"] for row in edited}
-    news = [(post, post_changed("post.edited", post)) for post in visibility]
-    news += [(post, fanout.resubscribe("")) for post, whom in visibility.items() if whom != Visibility.PUBLIC]
-    news += [(post, post_changed("post.deleted", post)) for post in deleted]
+    narrowed = {int(row.key) for row in edited if row.payload["visibility"] != Visibility.PUBLIC}
+    news = [*edits_of([int(row.key) for row in edited]).items()]
+    news += [(post, fanout.resubscribe("")) for post in sorted(narrowed)]
+    news += [(post, post_deleted(post)) for post in deleted]
     streams.append((item_stream(post), event) for post, event in news)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Collection, Sequence
 from typing import Any
+
+from feeds.models import Post
 
 NAMED = 100  # posts that one event names; of more, only how many there are
 
@@ -15,9 +18,26 @@ def post_new(post: int, author: int) -> Event:
     return {"type": "post.new", "post": post, "author": author}
 
 
-def post_changed(kind: str, post: int) -> Event:
-    """Something became of a post: `kind` is "post.edited" or "post.deleted"."""
-    return {"type": kind, "key": post, "post": post}
+def post_edited(post: int, version: str) -> Event:
+    """A post, or what a repost shows, has other words; `version` tells a page that has them already."""
+    return {"type": "post.edited", "key": post, "post": post, "version": version}
+
+
+def post_deleted(post: int) -> Event:
+    """A post is gone."""
+    return {"type": "post.deleted", "key": post, "post": post}
+
+
+def version_of(post: Post) -> str:
+    """What tells the words of a post from what they were before, whoever changed them."""
+    words = (post.text, post.visibility, post.image_url, post.image_alt, post.attached_id)
+    return f"{zlib.crc32(repr(words).encode()):08x}"
+
+
+def edits_of(posts: Collection[int]) -> dict[int, Event]:
+    """The event for each of the posts that there are. One query."""
+    found = Post.objects.filter(pk__in=posts).select_related("repost_of") if posts else ()
+    return {post.pk: post_edited(post.pk, version_of(post.repost_of or post)) for post in found}
 
 
 def merge_posts(events: Sequence[Event]) -> Event:
