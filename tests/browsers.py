@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,13 +29,16 @@ class Chromium:
     Now and then it never answers to the closing of a context, for which Playwright would wait for ever.
     """
 
-    def __init__(self, playwright: Playwright) -> None:
+    def __init__(self, playwright: Playwright, *, without: Sequence[str] = ()) -> None:
         self._playwright = playwright
+        self._without = list(without)
         self._browser: Browser | None = None
 
     def new_context(self, **options: Any) -> BrowserContext:
         if self._browser is None or not self._browser.is_connected():
-            self._browser = self._playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+            self._browser = self._playwright.chromium.launch(
+                executable_path=str(CHROMIUM), args=FLAGS, ignore_default_args=self._without
+            )
         return self._browser.new_context(**options)
 
     def new_page(self) -> Page:
@@ -65,8 +68,8 @@ class Chromium:
 
 
 @contextmanager
-def chromium() -> Iterator[Chromium]:
-    """Chromium for a test; where it is not installed, the test is skipped."""
+def chromium(*, without: Sequence[str] = ()) -> Iterator[Chromium]:
+    """Chromium for a test, without some of Playwright's own flags; where it is not installed, the test is skipped."""
     if not CHROMIUM.exists():
         pytest.skip(f"no browser: {CHROMIUM} is not installed (apt-get install chromium)")
     from playwright.sync_api import sync_playwright
@@ -74,7 +77,7 @@ def chromium() -> Iterator[Chromium]:
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # Playwright keeps an event loop in this thread, which Django takes for asynchronous code.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = Chromium(playwright)
+        browser = Chromium(playwright, without=without)
         yield browser
         browser.close()
 

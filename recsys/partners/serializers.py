@@ -16,6 +16,8 @@ from recsys.events.models import InteractionKind
 from recsys.partners.addressing import LONGEST
 from recsys.partners.batches import MAX_BATCH
 
+_POSITION = "Where live updates go on from without a gap; empty while there are none to be had."
+
 
 class StrictQuery(serializers.Serializer[Any]):
     """Query parameters, of which each is known and given once."""
@@ -98,6 +100,11 @@ class ItemSerializer(serializers.Serializer[Any]):
 class StoredItemSerializer(ItemSerializer):
     id = serializers.IntegerField(help_text="Its number here; `id:<number>` names it in addresses.")
     external_id = serializers.CharField(allow_null=True, help_text="Null for what people posted on the site.")
+    counts = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="What is counted of it: `taken_up`; of a post `likes`, `reposts` and `replies`.",
+    )
+    position = serializers.CharField(help_text=_POSITION)
 
 
 class ItemBatchSerializer(serializers.Serializer[Any]):
@@ -194,6 +201,10 @@ class SlateSerializer(serializers.Serializer[Any]):
     recommendation_id = serializers.UUIDField(help_text="Send it with the events that follow from it.")
     served_by = serializers.CharField(help_text="Which way the slate was made; a fallback says so here.")
     items = RecommendedSerializer(many=True)
+
+
+class LiveSlateSerializer(SlateSerializer):
+    position = serializers.CharField(help_text=_POSITION)
 
 
 class ProblemErrorSerializer(serializers.Serializer[Any]):

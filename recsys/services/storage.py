@@ -11,6 +11,9 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 MODULES = ("web/*.js", "realtime/*.js")
 
 
+_IMPORTS: Any = HashedFilesMixin._js_module_import_aggregation_patterns[1]  # type: ignore[attr-defined]
+
+
 class StaticFiles(CompressedManifestStaticFilesStorage):
     """WhiteNoise's storage that rewrites imports by relative address, which Django does for all scripts or none."""
 
@@ -18,5 +21,5 @@ class StaticFiles(CompressedManifestStaticFilesStorage):
 
     patterns: Any = (
         *HashedFilesMixin.patterns,
-        *((files, HashedFilesMixin._js_module_import_aggregation_patterns[1]) for files in MODULES),
+        *((files, _IMPORTS) for files in MODULES),
     )

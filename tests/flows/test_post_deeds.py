@@ -66,7 +66,7 @@ def test_the_life_of_a_post(visit, device):
     is_live(ana)
     beside = ana.context.new_page()  # the post's own page follows it too
     beside.goto(f"{ana.site.url}/posts/{post}/")
-    expect(beside.locator("#connection")).to_have_attribute("data-state", "open")
+    expect(beside.locator("#connection")).to_have_attribute("data-state", "live")
     ben.open(f"/posts/{post}/")
     expect(ben.page.locator("#posts .post", has_text=f"Seen {mark}")).to_be_visible()
     ben.page.locator(f"#post-{post} .menu > summary").click()

@@ -11,3 +11,6 @@ import "./live/timeline.js";
 import "./live/notifications.js";
 import "./live/presence.js";
 import "./live/typing.js";
+import "./live/items.js";
+import "./live/recommendations.js";
+import "./live/trending.js";

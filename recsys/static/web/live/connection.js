@@ -1,6 +1,6 @@
 // The page's one connection to its streams. Modules say which events they apply, and what they want to hear.
 
-import { connect } from "./socket.js";
+import { connect } from "../../realtime/client.js";
 
 export const UNKNOWN = "unknown"; // no position: answered by a resync
 
@@ -20,12 +20,19 @@ export function onState(hear) {
 
 // Ask for a kind of stream; returns a function that ends it. `onResync`: what was missed cannot be had, load it anew.
 export function subscribe({ kind, arg = "", position = UNKNOWN, onResync = () => {}, onError = () => {} }) {
+  const user = document.querySelector("[data-user]")?.dataset.user;
   live ??= connect({
-    url: document.body.dataset.realtime,
-    share: document.body.dataset.user ? `user-${document.body.dataset.user}` : "visitor",
+    share: user ? `user-${user}` : "visitor",
     onState: (state) => listeners.forEach((hear) => hear(state)),
   });
-  return live.subscribe({ kind, arg, position: position || UNKNOWN, onEvents: applyAll, onResync, onError });
+  const what = { kind, arg, position: position || UNKNOWN, onEvents: applyAll, onResync, onError };
+  const subscription = live.subscribe(what);
+  return () => subscription.unsubscribe();
+}
+
+// Say something that nobody keeps to those who hear a kind of stream; without a connection it is not said.
+export function signal({ kind, arg, name }) {
+  live?.signal({ kind, arg, name });
 }
 
 // Say something that nobody keeps to those who hear a kind of stream; without a connection it is not said.

@@ -62,8 +62,10 @@ on("post.deleted", ({ post }) => {
   showWaiting();
   document.dispatchEvent(new CustomEvent("post:deleted", { detail: { post } }));
 });
-on("post.edited", ({ post }) => {
-  for (const entry of showing(post)) entry.dispatchEvent(new CustomEvent("post:edited"));
+on("post.edited", ({ post, version }) => {
+  for (const entry of showing(post)) {
+    if (entry.dataset.version !== version) entry.dispatchEvent(new CustomEvent("post:edited"));
+  }
 });
 
 // Until it has come: what was missed does not come by any other way. Loading it is a visit, after which nothing is new
