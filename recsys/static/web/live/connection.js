@@ -35,11 +35,6 @@ export function signal({ kind, arg, name }) {
   live?.signal({ kind, arg, name });
 }
 
-// Say something that nobody keeps to those who hear a kind of stream; without a connection it is not said.
-export function signal({ kind, arg, name }) {
-  live?.signal({ kind, arg, name });
-}
-
 function applyAll(events) {
   for (const event of events) for (const apply of appliers.get(event.type) ?? []) apply(event);
 }
