@@ -234,6 +234,7 @@ OPERATION_FIGURES = ["feeds.audit_runs.figures"]
 DEMO_COMMUNITY = "feeds.demo.load_community"
 BENCHES = {
     "outbox": "recsys.outbox.bench",
+    "sockets": "recsys.bench.sockets",
     "delivery": "feeds.bench.delivery",
     "fanout": "feeds.bench.fanout",
     "celebrity": "feeds.bench.celebrity",
