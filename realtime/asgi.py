@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from channels.routing import ProtocolTypeRouter, URLRouter
+from django.urls import path, re_path
 
-from realtime.asgi_types import Receive, Scope, Send
-from realtime.routing import websocket_urlpatterns
+from realtime.asgi_types import Application, Receive, Scope, Send
+from realtime.consumers import NoSuchPathConsumer, StreamConsumer
+from realtime.polling import poll, signal
+from realtime.requests import BadRequest, answer_preflight, refuse
+from realtime.sse import event_stream
 
-NOT_FOUND = b'{"error": "There is nothing at this path. Sockets are opened at /realtime/ws."}'
+websocket_urlpatterns = [
+    path("realtime/ws", StreamConsumer.as_asgi()),
+    re_path(r"", NoSuchPathConsumer.as_asgi()),
+]
+HTTP: dict[str, tuple[str, Application]] = {
+    "/realtime/sse": ("GET", event_stream),
+    "/realtime/poll": ("POST", poll),
+    "/realtime/signal": ("POST", signal),
+}
 
 
-async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(NOT_FOUND)).encode())]
-    await send({"type": "http.response.start", "status": 404, "headers": headers})
-    await send({"type": "http.response.body", "body": NOT_FOUND})
+async def http(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve what is under /realtime/ without a socket."""
+    if (entry := HTTP.get(scope["path"])) is None:
+        paths = ", ".join(["/realtime/ws (a WebSocket)", *HTTP])
+        await refuse(send, scope, BadRequest(f"There is nothing at this path. There are {paths}.", 404))
+        return
+    method, serve = entry
+    if scope["method"] == "OPTIONS":
+        await answer_preflight(send, scope)
+    elif scope["method"] != method:
+        await refuse(send, scope, BadRequest(f"{scope['path']} is asked for with {method}.", 405))
+    else:
+        await serve(scope, receive, send)
 
 
-application = ProtocolTypeRouter({"websocket": URLRouter(websocket_urlpatterns), "http": not_found})
+application = ProtocolTypeRouter({"websocket": URLRouter(websocket_urlpatterns), "http": http})

@@ -1,226 +1,266 @@
-"""One WebSocket: its subscriptions, and what waits to be sent over it.
+"""One client's connection, whatever carries it: who it is, what it subscribes to, and what waits to be sent over it.
 
 Events are not queued one by one: each subscription keeps what is new for its reader (bounded, see `limits.py`), and the
-socket, whenever it can take more, gets all of it in one message. So a slow reader costs memory up to a bound, then gets
-told to reload, and is dropped when it takes nothing at all. It comes back with its position.
+connection, whenever it can take more, gets all of it in one message. So a slow reader costs memory up to a bound. What
+says the same becomes one; then it is told to reload; and it is dropped when it takes nothing at all, to come back with
+its positions.
+
+`consumers.py`, `sse.py` and `polling.py` carry the messages.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
+from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
-import redis
 import structlog
 
 from realtime import tokens
-from realtime.asgi_types import Receive, Send
+from realtime.admission import AWAY, admit
+from realtime.closing import Close, Closed
 from realtime.hub import SUBSCRIPTIONS, Hub
-from realtime.limits import MAX_REPLIES, MAX_SUBSCRIPTIONS, Allowance, Close
-from realtime.messages import Message, MessageError, check_message
-from realtime.sessions import Visitor, in_database
-from realtime.subscription import Subscription
-from realtime.subscriptions import streams_for
+from realtime.limits import MAX_REPLIES, MAX_SUBSCRIPTIONS
+from realtime.messages import Message, MessageError
+from realtime.subscription import Outgoing, Subscription
+from realtime.subscriptions import Grant, Request
+from realtime.visitors import Credentials, Visitor
 
 logger = structlog.get_logger(__name__)
 
 
-class Closed(Exception):
-    """The connection is to end with this code."""
+class Connection(ABC):
+    """Serves one client for the time of `open`; subclasses carry its messages."""
 
-    def __init__(self, code: Close, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
+    __slots__ = ("_end", "_jobs", "_replies", "_serving", "_subscriptions", "address", "hub", "visitor")
+    transport = ""
 
-
-class Connection:
-    """Serves one accepted socket. `run` returns when the client has gone; it raises Closed where it is to be closed."""
-
-    def __init__(self, hub: Hub, visitor: Visitor, receive: Receive, send: Send) -> None:
-        self.hub = hub
+    def __init__(self, visitor: Visitor, address: str) -> None:
+        self.hub = Hub.of_running_loop()
         self.visitor = visitor
-        self._receive = receive
-        self._send = send
+        self.address = address
         self._subscriptions: dict[str, Subscription] = {}
-        self._replies: deque[str] = deque()
-        self._dirty: dict[Subscription, None] = {}
-        self._allowance = Allowance()
-        self._flushing: asyncio.Task[None] | None = None
-        self._renewing: dict[Subscription, asyncio.Task[None]] = {}
-        self._sending_since: float | None = None
+        self._replies: deque[Outgoing] | None = None
+        self._jobs: dict[str, asyncio.Task[None]] | None = None  # of subscriptions that are joined or renewed
         self._serving: asyncio.Task[None] | None = None
         self._end: Closed | None = None
 
-    async def run(self) -> None:
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Be one of the hub's connections during this block. Raises Closed where it is to be closed."""
         self._serving = asyncio.current_task()
+        self.hub = Hub.of_running_loop()  # the one of before may have gone with its last connection
         try:
-            while True:
-                event = await self._receive()
-                if event["type"] == "websocket.disconnect":
-                    return
-                await self._handle(event)
+            try:
+                await self.hub.enter(self)
+                yield
+            finally:
+                SUBSCRIPTIONS.dec(len(self._subscriptions))
+                await self._stop()
+                await self.hub.exit(self)
         except asyncio.CancelledError:
             if self._end is None or self._serving is None:
                 raise
             # It ends here and not by this cancellation, which time-outs after it would otherwise take for their own.
             self._serving.uncancel()
             raise self._end from None
-        finally:
-            SUBSCRIPTIONS.dec(len(self._subscriptions))
-            for subscription in self._subscriptions.values():
-                self.hub.leave(subscription, subscription.positions)
-            await self._stop_tasks()
 
-    async def _stop_tasks(self) -> None:
-        tasks = [*self._renewing.values(), *([self._flushing] if self._flushing else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def _stop(self) -> None:
+        for subscription in self._subscriptions.values():
+            self.hub.leave(subscription, subscription.positions)
+        if jobs := list((self._jobs or {}).values()):
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+
+    @abstractmethod
+    def _send_soon(self) -> None:
+        """There is something to send: see `_next_message`. Must not block."""
 
     # What the hub calls
 
     def has_news(self, subscription: Subscription) -> None:
-        if subscription.renewal is not None and subscription not in self._renewing:
-            self._renewing[subscription] = asyncio.create_task(self._renew(subscription))
+        """`subscription` has something to send, or asks to be renewed."""
+        if subscription.renewal is not None:
+            self._renew_all(subscription.renewal)
         if subscription.has_news:
-            self._dirty[subscription] = None
-            self._flush_soon()
+            self._send_soon()
 
-    def dismiss(self) -> None:
-        self._close(Closed(Close.NOT_LOGGED_IN, "You are no longer logged in."))
-
-    def turn_away(self) -> None:
-        self._close(Closed(Close.TRY_LATER, "This process cannot go on; come back."))
-
-    def drop_if_stalled(self, seconds: float) -> None:
-        if self._sending_since is not None and asyncio.get_running_loop().time() - self._sending_since > seconds:
-            self._close(Closed(Close.TOO_SLOW, "Nothing was taken for too long."))
-
-    def _close(self, end: Closed) -> None:
+    def end(self, why: Closed) -> None:
+        """Close the connection."""
         if self._end is None and self._serving is not None:
-            self._end = end
+            self._end = why
             self._serving.cancel()
 
-    # What the client sends
+    @abstractmethod
+    def look(self, now: float) -> None:
+        """Called every few seconds, with the event loop's time: to notice an end that takes nothing, for example."""
 
-    async def _handle(self, event: dict[str, Any]) -> None:
-        if not self._allowance.take():
-            raise Closed(Close.TOO_MANY, "Too many messages.")
-        if event.get("text") is None:
-            raise Closed(Close.BAD_MESSAGE, "Messages are text.")
-        try:
-            message = check_message(event["text"])
-            if message.type == "subscribe":
-                await self._subscribe(message)
-            elif message.type == "unsubscribe":
-                self._unsubscribe(message)
-            else:
-                self._reply('{"type":"pong"}')
-        except MessageError as error:
-            answer = {"type": "error", "message": str(error)} | (
-                {"id": error.subscription} if error.subscription else {}
-            )
-            self._reply(orjson.dumps(answer).decode())
+    # What the client asks
 
-    async def _subscribe(self, message: Message) -> None:
+    def subscribe(self, message: Message) -> None:
+        """Begin a subscription; MessageError where that is not possible."""
         if message.id in self._subscriptions:
             raise MessageError(f"There is a subscription {message.id!r} already.", message.id)
         if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
-            raise MessageError(f"A socket has at most {MAX_SUBSCRIPTIONS} subscriptions.", message.id)
-        names = await in_database(streams_for, message.kind, self.visitor.user, message.arg)
-        if names is None:
-            raise MessageError(f"There is nothing to subscribe to as {message.kind!r} {message.arg!r}.", message.id)
+            raise MessageError(f"A connection has at most {MAX_SUBSCRIPTIONS} subscriptions.", message.id, code="limit")
         subscription = Subscription(message.id, message.kind, message.arg)
-        await self._catch_up(subscription, names, message.position)
         self._subscriptions[message.id] = subscription
         SUBSCRIPTIONS.inc()
-        self._reply(subscription.subscribed_frame(message.position))
-        self.has_news(subscription)
+        self._start_job(subscription, self._join(subscription, message.position))
 
-    async def _catch_up(self, subscription: Subscription, names: list[str], token: str) -> None:
-        """Join the streams from the position that the client has, or from now."""
-        known = tokens.decode(token) or {}
-        wanted = {name: known.get(name) for name in names}
+    def unsubscribe(self, identifier: str) -> None:
+        """End a subscription; MessageError where there is none of this name."""
+        if (subscription := self._subscriptions.get(identifier)) is None:
+            raise MessageError(f"There is no subscription {identifier!r}.", identifier)
+        if job := (self._jobs or {}).get(identifier):
+            job.cancel()
+        self._drop(subscription)
+
+    async def authenticate(self, token: str) -> None:
+        """Be whom an access token says, from now on, or go on being so; Closed where it does not hold."""
+        visitor = await admit(self.hub, Credentials(token=token))
+        if visitor.user_id != self.visitor.user_id and (self._subscriptions or self.visitor.user_id is not None):
+            raise Closed(Close.NOT_LOGGED_IN, "This access token is somebody else's. Open a connection of its own.")
+        self.hub.change_visitor(self, visitor)
+        left = int(visitor.access.expires_at - time.time()) if visitor.access else 0
+        self.reply({"type": "authenticated", "expires_in": left})
+
+    async def signal(self, message: Message) -> None:
+        """Say something to the readers of a subscription; MessageError where that is not possible."""
         try:
-            found = await self.hub.join(subscription, self, wanted)
-        except (redis.RedisError, OSError) as error:
+            said = await self.hub.signal(message, self.visitor.user_id)
+        except AWAY as error:
+            logger.warning("cannot_signal", error=repr(error))
+            return  # nobody keeps it: later it would not be true any more
+        if not said:
+            raise MessageError(
+                f"There is no {message.name!r} to say to {message.kind!r} {message.arg!r}.", code="denied"
+            )
+
+    async def joined(self) -> None:
+        """Wait until every subscription stands or was denied."""
+        while jobs := list((self._jobs or {}).values()):
+            await asyncio.wait(jobs)
+
+    def _start_job(self, subscription: Subscription, work: Coroutine[Any, Any, None]) -> None:
+        if self._jobs is None:
+            self._jobs = {}
+        job = asyncio.create_task(self._run(subscription, work))
+        self._jobs[subscription.identifier] = job
+
+    async def _run(self, subscription: Subscription, work: Coroutine[Any, Any, None]) -> None:
+        """Do what a subscription needs, and then, as often as that was asked meanwhile, renew it.
+
+        One after the other: of two at once, the one that knows less might end last.
+        """
+        try:
+            await work
+            while subscription.renewal is not None and self._holds(subscription):
+                position, subscription.renewal = subscription.renewal, None
+                await self._ask_again(subscription, position)
+        except MessageError as error:
+            if self._holds(subscription):
+                self._drop(subscription)
+                self.reply(error.answer())
+        except AWAY as error:
             logger.warning("cannot_subscribe", error=repr(error))
-            raise Closed(Close.TRY_LATER, "Streams cannot be read just now.") from None
+            self.end(Closed(Close.TRY_LATER, "Streams or accounts cannot be read just now."))
+        except Exception as error:
+            logger.error("subscription_failed", kind=subscription.kind, error=repr(error), exc_info=error)
+            self.end(Closed(Close.TRY_LATER, "This subscription could not be made."))
+        finally:
+            if self._jobs and self._jobs.get(subscription.identifier) is asyncio.current_task():
+                del self._jobs[subscription.identifier]
+        if self._holds(subscription):
+            self.has_news(subscription)
+
+    def _holds(self, subscription: Subscription) -> bool:
+        return self._subscriptions.get(subscription.identifier) is subscription
+
+    def _drop(self, subscription: Subscription) -> None:
+        del self._subscriptions[subscription.identifier]
+        SUBSCRIPTIONS.dec()
+        self.hub.leave(subscription, subscription.positions)
+
+    async def _granted(self, subscription: Subscription) -> Grant:
+        grant = await self.hub.grant(subscription.kind, Request(self.visitor.user_id, subscription.arg))
+        if grant is None:
+            about = f"{subscription.kind!r} {subscription.arg!r}"
+            raise MessageError(f"There is nothing to subscribe to as {about}.", subscription.identifier, code="denied")
+        return grant
+
+    async def _join(self, subscription: Subscription, token: str) -> None:
+        """Join the streams from the position that the client has, or from now."""
+        grant = await self._granted(subscription)
+        known = tokens.decode(token) or {}
+        wanted = {name: known.get(name) for name in grant.names}
+        subscription.filters = grant.filters
+        found = await self.hub.join(subscription, self, wanted)
         subscription.ready = True
         if (token and None in wanted.values()) or any(part.events is None for part in found.values()):
             subscription.lose({})
         else:
-            for part in found.values():
-                subscription.add(part.events or ())
+            for name, part in found.items():
+                subscription.add(name, part.events or ())
+        self._reply(subscription.subscribed_message(token))
 
-    def _unsubscribe(self, message: Message) -> None:
-        subscription = self._subscriptions.pop(message.id, None)
-        if subscription is None:
-            raise MessageError(f"There is no subscription {message.id!r}.", message.id)
-        SUBSCRIPTIONS.dec()
-        self._dirty.pop(subscription, None)
-        if renewing := self._renewing.pop(subscription, None):
-            renewing.cancel()
-        self.hub.leave(subscription, subscription.positions)
-
-    async def _renew(self, subscription: Subscription) -> None:
-        """Renew as often as was asked, one after the other: of two at once, the one that knows less might end last."""
-        try:
-            while subscription.renewal is not None:
-                position, subscription.renewal = subscription.renewal, None
-                await self._ask_again(subscription, position)
-        except Exception as error:
-            logger.warning("cannot_renew_subscription", error=repr(error))
-            self._close(Closed(Close.TRY_LATER, "The subscription could not be renewed."))
-        else:
-            del self._renewing[subscription]
-            self.has_news(subscription)
+    def _renew_all(self, token: str) -> None:
+        """Ask the rules of all subscriptions again: one of the streams says that they may answer otherwise now."""
+        for subscription in self._subscriptions.values():
+            subscription.renewal = token or subscription.renewal or ""
+            if subscription.identifier not in (self._jobs or {}):
+                self._start_job(subscription, _nothing())
 
     async def _ask_again(self, subscription: Subscription, token: str) -> None:
         """Ask the rule: join the streams that are new, from `token` where it names them, and leave those it denies."""
-        names = await in_database(streams_for, subscription.kind, self.visitor.user, subscription.arg)
-        for gone in set(subscription.positions) - set(names or ()):
+        grant = await self._granted(subscription)
+        if grant.filters != subscription.filters:
+            subscription.filters = grant.filters
+            subscription.lose({})
+            subscription.renewal = None  # this is it
+        for gone in set(subscription.positions) - set(grant.names):
             self.hub.leave(subscription, [gone])
             del subscription.positions[gone]
-        if added := [name for name in names or () if name not in subscription.positions]:
+        if added := [name for name in grant.names if name not in subscription.positions]:
             known = tokens.decode(token) or {}
             found = await self.hub.join(subscription, self, {name: known.get(name) for name in added})
             if any(name not in known or part.events is None for name, part in found.items()):
                 subscription.lose({})
-            for part in found.values():
-                subscription.add(part.events or ())
+            for name, part in found.items():
+                subscription.add(name, part.events or ())
 
     # What is sent
 
-    def _reply(self, frame: str) -> None:
+    def reply(self, message: dict[str, Any]) -> None:
+        """Answer with a message that is about no position."""
+        self._reply(Outgoing(str(message["type"]), orjson.dumps(message).decode(), None))
+
+    def _reply(self, outgoing: Outgoing) -> None:
+        if self._replies is None:
+            self._replies = deque()
         if len(self._replies) >= MAX_REPLIES:
-            raise Closed(Close.TOO_SLOW, "Too many answers wait to be taken.")
-        self._replies.append(frame)
-        self._flush_soon()
+            self.end(Closed(Close.TOO_SLOW, "Too many answers wait to be taken."))
+            return
+        self._replies.append(outgoing)
+        self._send_soon()
 
-    def _flush_soon(self) -> None:
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush())
-
-    async def _flush(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while frame := self._next_frame():
-                self._sending_since = loop.time()
-                await self._send({"type": "websocket.send", "text": frame})
-                self._sending_since = None
-        except OSError:  # the client has gone; `run` is about to hear of it
-            self._replies.clear()
-            self._dirty.clear()
-
-    def _next_frame(self) -> str | None:
+    def _next_message(self) -> Outgoing | None:
         if self._replies:
-            return self._replies.popleft()
-        while self._dirty:
-            subscription = next(iter(self._dirty))
-            if frame := subscription.take_frame():
-                return frame
-            del self._dirty[subscription]
+            outgoing = self._replies.popleft()
+            if not self._replies:
+                self._replies = None
+            return outgoing
+        for subscription in self._subscriptions.values():
+            if subscription.ready and (message := subscription.take_message()):
+                return message
         return None
+
+
+async def _nothing() -> None:
+    """What a renewal alone has to do beforehand."""

@@ -1,6 +1,6 @@
 """The hub: holds one process's subscriptions, is woken, reads each woken stream once and delivers to all its readers.
 
-    worker ── append ──▶ stream (Valkey) ◀── read once a process ── hub ──▶ subscriptions ──▶ sockets
+    worker ── append ──▶ stream (Valkey) ◀── read once a process ── hub ──▶ subscriptions ──▶ connections
        └──── wake: one message to each process with readers ───────▲
 
 A wake-up is a hint. Every stream with readers is also looked at each CHECK_INTERVAL, which heals wake-ups that were
@@ -14,7 +14,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Coroutine, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import redis
@@ -22,39 +22,28 @@ import structlog
 from channels.layers import get_channel_layer
 from prometheus_client import Gauge
 
-from realtime import wake
-from realtime.limits import STALLED
+from realtime import eager, signals, streams, subscriptions, visitors, wake
+from realtime.attendance import Attendance
+from realtime.batches import Batches, in_database
+from realtime.closing import Close, Closed
+from realtime.messages import Message
+from realtime.roster import Listener, Roster
 from realtime.scripts import Position, StreamRead, chunks, read_answer, read_arguments
-from realtime.sessions import Visitor, watch
 from realtime.subscription import Subscription
+from realtime.subscriptions import Grant, Request
 from realtime.valkey import make_async_client
+from realtime.visitors import Credentials, Refusal, Visitor
 
 CHECK_INTERVAL = 5.0  # seconds in which every stream is looked at once
 SESSION_INTERVAL = 4.0  # seconds between looks at whether visitors are still logged in
 RETRY = 0.5  # seconds before Valkey is asked again after a failure
 JOIN_TIMEOUT = 5.0  # seconds that a first connection waits until the process can be woken
+REJOINS = 200  # a second: the rate at which the connections of a process that stops are asked to come back
+LONGEST_REJOIN = 15_000  # milliseconds
+DRAIN_TIMEOUT = 5.0  # seconds that connections have to say goodbye
 
 SUBSCRIPTIONS = Gauge("tributary_realtime_subscriptions", "Subscriptions held now.", multiprocess_mode="livesum")
-SOCKETS = Gauge("tributary_realtime_sockets", "Open WebSockets.", multiprocess_mode="livesum")
 logger = structlog.get_logger(__name__)
-
-
-class Listener(Protocol):
-    """What the hub wants of a connection (see `connection.py`). Neither call may block."""
-
-    visitor: Visitor
-
-    def has_news(self, subscription: Subscription) -> None:
-        """`subscription` has something to send, or asks to be renewed."""
-
-    def dismiss(self) -> None:
-        """Its visitor has departed."""
-
-    def turn_away(self) -> None:
-        """The hub cannot serve it any more; it may come back at once, to another one."""
-
-    def drop_if_stalled(self, seconds: float) -> None:
-        """End a connection whose other end has taken nothing for `seconds`."""
 
 
 class _Stream:
@@ -71,16 +60,20 @@ class Hub:
     """Lives while its event loop has connections; `of_running_loop` gives it."""
 
     _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+    _draining: WeakKeyDictionary[asyncio.AbstractEventLoop, bool] = WeakKeyDictionary()
 
     def __init__(self) -> None:
         self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self.connections: set[Listener] = set()
+        self.connections = Roster()
         self._streams: dict[str, _Stream] = {}
         self._woken: dict[str, None] = {}
         self._work = asyncio.Event()
         self._joined = asyncio.Event()
         self._client = make_async_client()
         self._tasks: list[asyncio.Task[None]] = []
+        self._attendance = Attendance(self._client, lambda: self.connections.users)
+        self._visitors = Batches("visitors", visitors.find_visitors)
+        self._grants: dict[str, Batches[Request, Grant | None]] = {}
 
     @classmethod
     def of_running_loop(cls) -> Hub:
@@ -89,30 +82,72 @@ class Hub:
             cls._hubs[loop] = cls()
         return cls._hubs[loop]
 
+    # Who is connected
+
+    async def admit(self, credentials: Credentials) -> Visitor:
+        """Who shows these credentials. Closed where they let nobody in, or accounts cannot be read."""
+        found = await self._visitors.ask(credentials)
+        if isinstance(found, Refusal):
+            raise Closed(Close.NOT_LOGGED_IN, found.reason)
+        return found
+
     async def enter(self, listener: Listener) -> None:
-        """Add a connection. TimeoutError where Valkey is away, for then nobody could wake it."""
-        self.connections.add(listener)
-        SOCKETS.inc()
+        """Add a connection. Closed where it is one too many, the process stops, or nobody could wake it."""
+        if self._draining.get(asyncio.get_running_loop()):
+            raise Closed(Close.RESTARTING, "This server is about to stop.")
+        if self.connections.add(listener):
+            self._attendance.arrived(listener.visitor.user_id)
         if not self._tasks:
-            self._start(self._listen(), self._deliver(), self._check(), self._watch())
-        await asyncio.wait_for(self._joined.wait(), JOIN_TIMEOUT)
+            self._start(self._listen(), self._deliver(), self._check(), self._watch(), self._attendance.keep())
+        try:
+            await asyncio.wait_for(self._joined.wait(), JOIN_TIMEOUT)
+        except TimeoutError:
+            raise Closed(Close.TRY_LATER, "Streams cannot be read just now.") from None
 
     async def exit(self, listener: Listener) -> None:
         """Remove a connection, and with the last one everything that runs for them."""
-        self.connections.discard(listener)
-        SOCKETS.dec()
-        if not self.connections:
+        self.connections.remove(listener)
+        if not len(self.connections):
             self._retire()
-            for task in self._tasks:
+            tasks, self._tasks = self._tasks, []
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._client.aclose()
+
+    def change_visitor(self, listener: Listener, visitor: Visitor) -> None:
+        """Let a connection be somebody's. Closed where they have too many."""
+        if self.connections.change(listener, visitor):
+            self._attendance.arrived(visitor.user_id)
 
     def _retire(self) -> None:
         """Leave those who come from now on to another hub."""
         loop = asyncio.get_running_loop()
         if self._hubs.get(loop) is self:
             del self._hubs[loop]
+
+    # What they ask
+
+    async def grant(self, kind: str, request: Request) -> Grant | None:
+        """What the rule of this kind gives for a request. Raises what the database does."""
+        if not subscriptions.knows(kind):
+            return None
+        if kind not in self._grants:
+            self._grants[kind] = Batches(f"rule {kind}", lambda requests: subscriptions.grants(kind, requests))
+        return await self._grants[kind].ask(request)
+
+    async def signal(self, message: Message, user: int | None) -> bool:
+        """Say what a signal says; False where there is no such signal for this user."""
+
+        def say() -> bool:
+            events = signals.events_of(message.kind, message.name, user, message.arg)
+            if events:
+                streams.append(events)
+            return events is not None
+
+        return await in_database("signals", say)
+
+    # Streams
 
     async def join(
         self, subscription: Subscription, listener: Listener, wanted: Mapping[str, Position | None]
@@ -155,12 +190,14 @@ class Hub:
         parts = [dict(chunk) for chunk in chunks(iter(wanted.items()))]
         for part in parts:
             pipeline.eval(*read_arguments(part, self.process))
-        answers = await pipeline.execute()
+        answers = await eager.to_the_end(pipeline.execute())
         return {
             name: found
             for part, answer in zip(parts, answers, strict=True)
             for name, found in read_answer(part, answer).items()
         }
+
+    # What runs while there are connections
 
     def _start(self, *jobs: Coroutine[Any, Any, None]) -> None:
         self._tasks = [asyncio.create_task(job, name=getattr(job, "__qualname__", None)) for job in jobs]
@@ -168,13 +205,13 @@ class Hub:
             task.add_done_callback(self._end_if_broken)
 
     def _end_if_broken(self, task: asyncio.Task[None]) -> None:
-        """Without one of its jobs a hub would hold sockets open that never hear anything."""
+        """Without one of its jobs a hub would hold connections open that never hear anything."""
         if task.cancelled() or not (error := task.exception()):
             return
         logger.error("hub_broken", job=task.get_name(), error=repr(error), exc_info=error)
         self._retire()
-        for listener in list(self.connections):
-            listener.turn_away()
+        for listener in self.connections:
+            listener.end(Closed(Close.TRY_LATER, "This process cannot go on; come back."))
 
     async def _listen(self) -> None:
         """Take wake-ups from the channel layer."""
@@ -210,8 +247,9 @@ class Hub:
                 self._wake(part)
             if not parts:
                 await asyncio.sleep(CHECK_INTERVAL)
-            for listener in list(self.connections):
-                listener.drop_if_stalled(STALLED)
+            now = asyncio.get_running_loop().time()
+            for listener in self.connections:
+                listener.look(now)
 
     async def _deliver(self) -> None:
         """Read what was woken, and hand it to the readers."""
@@ -247,18 +285,39 @@ class Hub:
             listener.has_news(subscription)
 
     async def _watch(self) -> None:
-        by_visitor: dict[Visitor, Listener] = {}
-
-        def visitors() -> list[Visitor]:
-            by_visitor.clear()
-            by_visitor.update((listener.visitor, listener) for listener in self.connections)
-            return list(by_visitor)
-
+        """Close the connections of those who may not be here any more."""
         while True:
+            await asyncio.sleep(SESSION_INTERVAL)
             try:
-                await watch(visitors, lambda visitor: by_visitor[visitor].dismiss(), SESSION_INTERVAL)
+                departed = await in_database(
+                    "departed", visitors.find_departed, [listener.visitor for listener in self.connections]
+                )
             except Exception as error:  # the database is away: nobody can log out either
                 logger.warning("hub_cannot_check_sessions", error=repr(error))
+                continue
+            gone = set(departed)
+            for listener in self.connections:
+                if listener.visitor in gone:
+                    listener.end(Closed(Close.NOT_LOGGED_IN, "You are no longer logged in."))
+
+    # The end
+
+    @classmethod
+    async def drain(cls) -> None:
+        """Take no more connections in this event loop, and send those that there are away, each to come back at a
+        time of its own. Returns when they have gone, or after DRAIN_TIMEOUT.
+        """
+        loop = asyncio.get_running_loop()
+        cls._draining[loop] = True
+        if (hub := cls._hubs.get(loop)) is None:
+            return
+        every = 1000 / REJOINS
+        for place, listener in enumerate(hub.connections):
+            retry_in = int(place * every) % LONGEST_REJOIN
+            listener.end(Closed(Close.RESTARTING, "This server restarts.", retry_in))
+        deadline = loop.time() + DRAIN_TIMEOUT
+        while len(hub.connections) and loop.time() < deadline:
+            await asyncio.sleep(0.02)
 
 
 def _joined(earlier: StreamRead, later: StreamRead) -> StreamRead:

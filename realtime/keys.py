@@ -6,6 +6,8 @@ HISTORY = 100  # entries a stream keeps
 STREAM_TTL = 24 * 3600  # seconds since somebody last asked for the stream
 PRESENCE_TTL = 30  # seconds for which a socket server counts as present without saying so again
 MOST_PRESENT = 200_000  # streams with readers that are known all at once; of more, those that were seen last
+ONLINE_TTL = 20  # seconds for which a user counts as online without being seen again
+MOST_ONLINE = 200_000  # users
 
 STREAM = KeyPattern(
     template="realtime:stream:{name}",
@@ -27,4 +29,11 @@ PRESENT = KeyPattern(
     holds="Sorted set: stream → until when (seconds) some socket server counts as having readers of it; a hint",
     bound=f"{MOST_PRESENT} streams",
     ttl=PRESENCE_TTL,
+)
+ONLINE = KeyPattern(
+    template="realtime:online",
+    owner="realtime",
+    holds="Sorted set: user → until when (seconds) they count as online; those who let others see it",
+    bound=f"{MOST_ONLINE} users",
+    ttl=3 * ONLINE_TTL,
 )

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from realtime.keys import HISTORY, MOST_PRESENT, PRESENCE, PRESENCE_TTL, PRESENT, STREAM, STREAM_TTL
+from realtime.bounds import bounds_of
+from realtime.keys import MOST_PRESENT, PRESENCE, PRESENCE_TTL, PRESENT, STREAM
 
 _NAME_AT = len(STREAM.key(name="")) + 1  # where, counting from 1 as Lua does, a stream's key holds its name
 # Scripts over more keys hold up everybody else for milliseconds.
@@ -58,25 +59,25 @@ return readers
 # The set of all streams with readers loses at each call more of its oldest than the call can add, so that it stays
 # within its bound without ever being cleared at length.
 READ = """
-local process, n = ARGV[2], #ARGV - 5
+local process, n = ARGV[1], (#ARGV - 4) / 2
 local time = redis.call('TIME')
 local answer, present = {}, {}
 for i = 1, n do
-    local key, from = KEYS[i], ARGV[i + 5]
+    local key, from, ttl = KEYS[i], ARGV[2 * i + 3], ARGV[2 * i + 4]
     local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
     last = last and last[1]
     if not last then
         last = string.format('%d%06d-0', time[1], time[2])
         redis.call('XADD', key, last, 'o', '')
     end
-    redis.call('EXPIRE', key, ARGV[1])
+    redis.call('EXPIRE', key, ttl)
     if process ~= '' then
         local presence = KEYS[n + i]
         redis.call('ZREMRANGEBYSCORE', presence, '-inf', '(' .. time[1])
-        redis.call('ZADD', presence, time[1] + ARGV[3], process)
-        redis.call('EXPIRE', presence, ARGV[3])
-        present[#present + 1] = time[1] + ARGV[3]
-        present[#present + 1] = string.sub(key, ARGV[5])
+        redis.call('ZADD', presence, time[1] + ARGV[2], process)
+        redis.call('EXPIRE', presence, ARGV[2])
+        present[#present + 1] = time[1] + ARGV[2]
+        present[#present + 1] = string.sub(key, ARGV[4])
     end
     answer[i] = {last}
     if from ~= '' and from ~= last then
@@ -96,11 +97,11 @@ if process ~= '' and n > 0 then
     local all = KEYS[2 * n + 1]
     redis.call('ZADD', all, unpack(present))
     local gone = math.min(redis.call('ZCOUNT', all, '-inf', '(' .. time[1]), 2 * n)
-    gone = math.max(gone, redis.call('ZCARD', all) - ARGV[4])
+    gone = math.max(gone, redis.call('ZCARD', all) - ARGV[3])
     if gone > 0 then
         redis.call('ZREMRANGEBYRANK', all, 0, gone - 1)
     end
-    redis.call('EXPIRE', all, ARGV[3])
+    redis.call('EXPIRE', all, ARGV[2])
 end
 return answer
 """
@@ -134,9 +135,9 @@ class StreamRead:
     events: list[bytes] | None
 
 
-def append_arguments(names: Sequence[str], events: Sequence[bytes]) -> list[Any]:
-    """Arguments of EVAL: `events` are one for each name, or a single one for all of them."""
-    return [APPEND, len(names), *STREAM.keys(names), HISTORY, *events]
+def append_arguments(names: Sequence[str], events: Sequence[bytes], history: int) -> list[Any]:
+    """Arguments of EVAL: `events` are one for each name, or a single one for all of them; streams keep `history`."""
+    return [APPEND, len(names), *STREAM.keys(names), history, *events]
 
 
 def readers_arguments(names: Sequence[str]) -> list[Any]:
@@ -154,8 +155,8 @@ def read_arguments(wanted: Mapping[str, Position | None], process: str = "") -> 
     """Arguments of EVAL: the streams with the positions to read from, and the socket server that reads, if one does."""
     names = list(wanted)
     keys = [*_keys(names), PRESENT.key()] if process else STREAM.keys(names)
-    limits = [STREAM_TTL, process, PRESENCE_TTL, MOST_PRESENT, _NAME_AT]
-    return [READ, len(keys), *keys, *limits, *(str(wanted[name] or "") for name in names)]
+    about = (one for name in names for one in (str(wanted[name] or ""), bounds_of(name).ttl))
+    return [READ, len(keys), *keys, process, PRESENCE_TTL, MOST_PRESENT, _NAME_AT, *about]
 
 
 def read_answer(names: Iterable[str], answer: Iterable[Any]) -> dict[str, StreamRead]:

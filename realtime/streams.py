@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +21,11 @@ import redis
 from prometheus_client import Counter
 
 from realtime import tokens, wake
+from realtime.bounds import bounds_of
 from realtime.keys import PRESENT
 from realtime.scripts import (
     Position,
+    T,
     append_arguments,
     chunks,
     present_answer,
@@ -38,7 +41,7 @@ CALLS_PER_TRIP = 10
 MEMBERS_PER_CALL = 1000  # of the set of streams with readers: answered in a fraction of a millisecond
 WHOLE_UP_TO = 4  # members for each name asked for: up to there, reading all of them is the quicker way
 MAX_STREAMS = 500  # in one position
-MAX_EVENT = 32 * 1024  # bytes of JSON
+MAX_EVENT = 31 * 1024  # bytes of JSON: with a position, it fits a message
 APPENDS = Counter("tributary_stream_appends", "Events appended to streams, once for each stream that exists.")
 _NAME = re.compile(r"[A-Za-z0-9_:.-]{1,100}\Z")
 _NAMES = re.compile(r"[A-Za-z0-9_:.-]{1,100}(?:\n[A-Za-z0-9_:.-]{1,100})*\Z")
@@ -60,13 +63,21 @@ def append(events: Iterable[tuple[str, dict[str, Any]]]) -> None:
     Raises redis.RedisError where Valkey cannot be reached (some may have been appended: repeating is harmless).
     """
     pairs = ((name, _dump(event)) for name, event in events)
-    _append((_check([name for name, _ in chunk]), [event for _, event in chunk]) for chunk in chunks(pairs))
+    _append(
+        (history, _check([name for name, _ in part]), [event for _, event in part])
+        for chunk in chunks(pairs)
+        for history, part in _by_history(chunk, lambda pair: pair[0])
+    )
 
 
 def append_to_all(names: Iterable[str], event: dict[str, Any]) -> None:
     """Append one event to each of many streams; otherwise as `append`."""
     dumped = _dump(event)
-    _append((_check(chunk), [dumped]) for chunk in chunks(names))
+    _append(
+        (history, _check(part), [dumped])
+        for chunk in chunks(names)
+        for history, part in _by_history(chunk, lambda name: name)
+    )
 
 
 def positions(names: Sequence[str]) -> str:
@@ -134,18 +145,26 @@ def _check(names: list[str]) -> list[str]:
     return names
 
 
-def _append(calls: Iterator[tuple[list[str], list[bytes]]]) -> None:
+def _by_history(chunk: list[T], name_of: Callable[[T], str]) -> Iterable[tuple[int, list[T]]]:
+    """Parts of `chunk` whose streams keep as many events, each in its order."""
+    parts: dict[int, list[T]] = defaultdict(list)
+    for one in chunk:
+        parts[bounds_of(name_of(one)).history].append(one)
+    return parts.items()
+
+
+def _append(calls: Iterator[tuple[int, list[str], list[bytes]]]) -> None:
     client = get_client()
     for trip in chunks(calls, CALLS_PER_TRIP):
         pipeline = client.pipeline(transaction=False)
-        for names, events in trip:
-            pipeline.eval(*append_arguments(names, events))
+        for history, names, events in trip:
+            pipeline.eval(*append_arguments(names, events, history))
         answers = pipeline.execute()
         APPENDS.inc(sum(map(len, answers)))
         _wake(
             list(
                 dict.fromkeys(
-                    names[place] for (names, _), answer in zip(trip, answers, strict=True) for place in answer
+                    names[place] for (_, names, _), answer in zip(trip, answers, strict=True) for place in answer
                 )
             )
         )

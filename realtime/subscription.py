@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import orjson
 from prometheus_client import Counter
 
 from realtime import tokens
-from realtime.limits import MAX_PENDING_BYTES, MAX_PENDING_EVENTS
+from realtime.coalescing import coalesce
+from realtime.limits import COALESCED, MAX_FRAME, MAX_PENDING_BYTES, MAX_PENDING_EVENTS
 from realtime.scripts import Position
+from realtime.subscriptions import Filter
 
-# Written by workers into a user's own stream when the rule may give other streams now (after a follow, say).
+# Written by workers into a user's own stream when the rules may give other streams now (after a follow, say).
 RESUBSCRIBE = "resubscribe"
+_RESUBSCRIBE = RESUBSCRIBE.encode()
+_NO_FILTERS: Mapping[str, Filter] = {}
 
 DELIVERED = Counter("tributary_realtime_delivered_events", "Events handed to connections.")
 RESYNCS = Counter("tributary_realtime_resyncs", "Subscriptions told to load their data anew.")
+COALESCINGS = Counter("tributary_realtime_coalescings", "Times that events that waited for a slow reader became fewer.")
+
+
+class Outgoing(NamedTuple):
+    """A message about a subscription: its type, its JSON, and the position that it brings its reader to, if it does."""
+
+    type: str
+    text: str
+    position: str | None
 
 
 class Subscription:
     """`positions` are what was taken over from the streams; the reader has got everything up to there, or will at the
-    next `take_frame`, or is about to be told to reload."""
+    next `take_message`, or is about to be told to reload."""
 
-    __slots__ = ("_bytes", "_events", "_id", "_resync", "arg", "kind", "positions", "ready", "renewal")
+    __slots__ = (
+        "_bytes", "_coalesce_at", "_events", "_id", "_resync",
+        "arg", "filters", "identifier", "kind", "positions", "ready", "renewal",
+    )  # fmt: skip
 
     def __init__(self, identifier: str, kind: str, arg: str) -> None:
+        self.identifier = identifier
         self._id = orjson.dumps(identifier).decode()
         self.kind = kind
         self.arg = arg
         self.positions: dict[str, Position] = {}
+        self.filters = _NO_FILTERS
         self.ready = False  # whether it has caught up, and takes part in deliveries
         self.renewal: str | None = None  # position for streams that a resubscribe event brings
         self._events: list[str] = []
         self._bytes = 0
+        self._coalesce_at = COALESCED
         self._resync = False
 
     def take(self, name: str, events: Sequence[bytes], until: Position) -> None:
@@ -45,56 +65,89 @@ class Subscription:
             self.lose({name: until})
             return
         self.positions[name] = until
-        self.add(events[len(events) - missing :])
+        self.add(name, events[len(events) - missing :])
 
-    def add(self, events: Iterable[bytes]) -> None:
-        """Let these events be sent."""
+    def add(self, name: str, events: Iterable[bytes]) -> None:
+        """Let these events of a stream be sent."""
+        only = self.filters.get(name)
         for event in events:
-            if RESUBSCRIBE.encode() in event and (body := orjson.loads(event))["type"] == RESUBSCRIBE:
+            if _RESUBSCRIBE in event and (body := orjson.loads(event))["type"] == RESUBSCRIBE:
                 self.renewal = str(body.get("position") or "")
-            elif not self._resync:
+            elif not self._resync and (only is None or only.passes(orjson.loads(event))):
                 self._events.append(event.decode())
                 self._bytes += len(event)
+        if len(self._events) > self._coalesce_at:
+            self._coalesce()
         if len(self._events) > MAX_PENDING_EVENTS or self._bytes > MAX_PENDING_BYTES:
             self.lose({})
 
-    def lose(self, positions: dict[str, Position]) -> None:
+    def _coalesce(self) -> None:
+        """What says the same becomes one. Where that helped little, it is tried again only when much more waits."""
+        COALESCINGS.inc()
+        self._events = coalesce(self._events)
+        self._bytes = sum(map(len, self._events))
+        self._coalesce_at = max(COALESCED, 2 * len(self._events))
+
+    def lose(self, positions: Mapping[str, Position]) -> None:
         """Go on from `positions`, and let the reader be told to load everything anew.
 
         What was lost may have asked for a renewal.
         """
         self.positions |= positions
         self.renewal = self.renewal or ""
-        self._events.clear()
-        self._bytes = 0
+        self._clear()
         self._resync = True
 
     @property
     def has_news(self) -> bool:
         return self._resync or bool(self._events)
 
-    def take_frame(self) -> str | None:
-        """The next message for the reader, all that waits in one, or None."""
+    def take_message(self) -> Outgoing | None:
+        """The next message for the reader, as much of what waits as fits into one, or None."""
         if self._resync:
             self._resync = False
             RESYNCS.inc()
-            return f'{{"type":"resync","id":{self._id},"position":"{self.token}"}}'
+            return self._outgoing("resync", f'{{"type":"resync","id":{self._id}')
         if not self._events:
             return None
-        events = ",".join(self._events)
-        DELIVERED.inc(len(self._events))
-        self._events.clear()
-        self._bytes = 0
-        return f'{{"type":"events","id":{self._id},"events":[{events}],"position":"{self.token}"}}'
+        events = self._events
+        if self._bytes + len(events) > MAX_FRAME // 2 and len(events) > 1:
+            return self._part()
+        DELIVERED.inc(len(events))
+        message = self._outgoing("events", f'{{"type":"events","id":{self._id},"events":[{",".join(events)}]')
+        self._clear()
+        return message
 
-    def subscribed_frame(self, position: str) -> str:
+    def _part(self) -> Outgoing:
+        """The first half of what waits. It has no position, because that is known for all of it only."""
+        size, count = 0, 0
+        for event in self._events[:-1]:
+            size += len(event.encode()) + 1
+            if count and size > MAX_FRAME // 2:
+                break
+            count += 1
+        part, self._events = self._events[:count], self._events[count:]
+        self._bytes = sum(len(event.encode()) for event in self._events)
+        DELIVERED.inc(len(part))
+        return Outgoing("events", f'{{"type":"events","id":{self._id},"events":[{",".join(part)}]}}', None)
+
+    def subscribed_message(self, position: str) -> Outgoing:
         """The answer to the client's "subscribe" from `position`.
 
         Where news follow, it still speaks of the old position: a connection may break between the two messages.
         """
         token = position if self.has_news and tokens.decode(position) else self.token
-        return f'{{"type":"subscribed","id":{self._id},"position":"{token}"}}'
+        return Outgoing("subscribed", f'{{"type":"subscribed","id":{self._id},"position":"{token}"}}', token)
 
     @property
     def token(self) -> str:
         return tokens.encode(self.positions)
+
+    def _outgoing(self, type_: str, beginning: str) -> Outgoing:
+        token = self.token
+        return Outgoing(type_, f'{beginning},"position":"{token}"}}', token)
+
+    def _clear(self) -> None:
+        self._events.clear()
+        self._bytes = 0
+        self._coalesce_at = COALESCED

@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import socket
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import uvicorn
@@ -16,6 +17,12 @@ APPLICATION = "recsys.asgi:application"
 GRACE = 10  # seconds that open requests have to end when the server stops
 MAX_OPEN_FILES = 65536
 HANDOVER_POSSIBLE = hasattr(socket, "SOCK_SEQPACKET") and hasattr(socket, "send_fds") and os.uname().sysname == "Linux"
+
+Drain = Callable[[], Awaitable[None]]
+
+
+async def no_drain() -> None:
+    """Connections are closed as they are."""
 
 
 def make_config(http: type[BoundedProtocol], app: str) -> uvicorn.Config:
@@ -43,23 +50,41 @@ def make_config(http: type[BoundedProtocol], app: str) -> uvicorn.Config:
     )
 
 
-def serve_web(listeners: list[socket.socket], handover: Path | None, *, app: str = APPLICATION) -> None:
+def serve_web(
+    listeners: list[socket.socket], handover: Path | None, *, app: str = APPLICATION, drain: Drain = no_drain
+) -> None:
     """Serve the whole site on `listeners` until SIGTERM; realtime connections go to the process behind `handover`."""
     protocol = handing_protocol(HandingOver(handover)) if handover and HANDOVER_POSSIBLE else BoundedProtocol
-    _run(uvicorn.Server(make_config(protocol, app)), listeners)
+    _run(DrainingServer(make_config(protocol, app), drain), listeners)
 
 
-def serve_sockets(listeners: list[socket.socket], handover: Path | None, *, app: str = APPLICATION) -> None:
+def serve_sockets(
+    listeners: list[socket.socket], handover: Path | None, *, app: str = APPLICATION, drain: Drain = no_drain
+) -> None:
     """Serve the whole site on `listeners` and on the connections that arrive through `handover`, until SIGTERM."""
-    server = SocketServer(make_config(BoundedProtocol, app), handover if HANDOVER_POSSIBLE else None)
+    server = SocketServer(make_config(BoundedProtocol, app), drain, handover if HANDOVER_POSSIBLE else None)
     _run(server, listeners)
 
 
-class SocketServer(uvicorn.Server):
+class DrainingServer(uvicorn.Server):
+    """A server that, once it takes no more connections, lets `drain` end those that would stay for long."""
+
+    def __init__(self, config: uvicorn.Config, drain: Drain) -> None:
+        super().__init__(config)
+        self._drain = drain
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        await self._drain()
+        await super().shutdown(sockets)
+
+
+class SocketServer(DrainingServer):
     """A server that is also given connections by another process."""
 
-    def __init__(self, config: uvicorn.Config, handover: Path | None) -> None:
-        super().__init__(config)
+    def __init__(self, config: uvicorn.Config, drain: Drain, handover: Path | None) -> None:
+        super().__init__(config, drain)
         self._receiving = Receiving(handover, self._make_protocol) if handover else None
 
     def _make_protocol(self) -> BoundedProtocol:

@@ -113,6 +113,11 @@ CHANNEL_LAYERS = {
     }
 }
 
+# Other sites whose pages may follow streams, with an access token. Cookies count for nothing there.
+REALTIME_ORIGINS = env.origins("REALTIME_ORIGINS")
+REALTIME_CONNECTIONS_PER_ADDRESS = env.number("REALTIME_CONNECTIONS_PER_ADDRESS", 500, minimum=1)
+REALTIME_NEW_CONNECTIONS_PER_SECOND = env.number("REALTIME_NEW_CONNECTIONS_PER_SECOND", 50, minimum=1)
+
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",

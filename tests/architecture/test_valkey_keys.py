@@ -21,6 +21,7 @@ from feeds.graph import do_follow
 from feeds.selectors import home_timeline
 from realtime import streams
 from realtime.keys import HISTORY
+from realtime.presence import beat_arguments
 from realtime.scripts import read_arguments
 from realtime.valkey import KeyPattern, get_client
 from recsys.accounts.models import User
@@ -42,6 +43,7 @@ LIMITS = {
     "events:rate:{what}:{user_id}:{minute}": 10,
     "heartbeat:{process}": 20,
     "outbox:wake": 1,
+    "realtime:online": 200_000,
     "realtime:presence:{name}": 20,
     "realtime:present": 200_000,
     "realtime:stream:{name}": 100,
@@ -220,5 +222,6 @@ def drive_partners() -> None:
 def drive_streams() -> None:
     streams.positions(["user:1"])
     get_client().eval(*read_arguments({"user:1": None}, "a socket server"))
+    get_client().eval(*beat_arguments([1, 2]))
     for number in range(HISTORY + 50):
         streams.append([("user:1", {"type": "post.new", "post": number})])

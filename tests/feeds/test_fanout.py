@@ -27,12 +27,12 @@ def window(key):
 
 
 def listen(*readers: User) -> dict[User, str]:
-    return {reader: streams.positions(timeline_streams(reader.pk)) for reader in readers}
+    return {reader: streams.positions(timeline_streams([reader.pk])[reader.pk]) for reader in readers}
 
 
 def heard(reader: User, position: str) -> list[tuple]:
     """(type, post) of all events since `position`."""
-    recovery = streams.read(timeline_streams(reader.pk), position)
+    recovery = streams.read(timeline_streams([reader.pk])[reader.pk], position)
     assert not recovery.resync
     return [(event["type"], event.get("post")) for event in recovery.events]
 

@@ -249,7 +249,7 @@ def test_following_many_pulled_authors_stays_within_one_position(drain_outbox, m
     page = home_timeline(reader=reader)
     assert len(page.posts) == 5
     assert page.position.count("~") == 2
-    assert not streams.read(subscriptions.timeline_streams(reader.pk), page.position).resync
+    assert not streams.read(subscriptions.timeline_streams([reader.pk])[reader.pk], page.position).resync
 
 
 @pytest.mark.parametrize("author", [1, 5], ids=["pull", "push"])
@@ -265,7 +265,7 @@ def test_what_is_written_while_a_page_is_read_comes_after_its_position(community
 
     monkeypatch.setattr(selectors, "_from_windows", overtaken)
     page = home_timeline(reader=reader)
-    recovery = streams.read(timeline_streams(reader.pk), page.position)
+    recovery = streams.read(timeline_streams([reader.pk])[reader.pk], page.position)
     assert not recovery.resync
     assert [event["post"] for event in recovery.events] == written
 

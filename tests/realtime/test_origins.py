@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime.limits import Close
+from realtime.closing import Close
 from realtime.origins import is_own_origin
 from tests.realtime.conftest import headers_of, opened
 

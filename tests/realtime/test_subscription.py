@@ -20,8 +20,8 @@ def events(*numbers: int) -> list[bytes]:
 
 
 def frame(subscription: Subscription) -> dict | None:
-    text = subscription.take_frame()
-    return orjson.loads(text) if text else None
+    message = subscription.take_message()
+    return orjson.loads(message.text) if message else None
 
 
 def test_what_is_new_goes_out_in_one_message_with_the_position_after_it(reader):
@@ -81,8 +81,8 @@ def test_an_event_that_merely_speaks_of_it_is_an_event(reader):
 
 
 def test_the_answer_speaks_of_the_old_position_while_news_follow(reader):
-    assert orjson.loads(reader.subscribed_frame(""))["position"] == "a=5.3~b=6.0"
-    reader.add(events(3))
-    assert orjson.loads(reader.subscribed_frame("a=5.2~b=6.0"))["position"] == "a=5.2~b=6.0"
+    assert orjson.loads(reader.subscribed_message("").text)["position"] == "a=5.3~b=6.0"
+    reader.add("a", events(3))
+    assert orjson.loads(reader.subscribed_message("a=5.2~b=6.0").text)["position"] == "a=5.2~b=6.0"
     reader.lose({})
-    assert orjson.loads(reader.subscribed_frame('forged"}'))["position"] == "a=5.3~b=6.0"
+    assert orjson.loads(reader.subscribed_message('forged"}').text)["position"] == "a=5.3~b=6.0"

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from realtime.hub import Hub
 from recsys.services import heartbeat
 from recsys.services.commands import add_listening_arguments, open_listeners
 from recsys.services.server import serve_web
@@ -20,4 +21,4 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         listeners = open_listeners(options)
         heartbeat.start("web")
-        serve_web(listeners, options["handover"])
+        serve_web(listeners, options["handover"], drain=Hub.drain)

@@ -9,17 +9,13 @@ import redis
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
-from channels.testing import WebsocketCommunicator
 from django.contrib.auth import get_user_model
 
-from realtime import hub, sockets, streams, subscriptions
+from realtime import connection, consumers, hub, roster, streams, subscriptions
 from realtime.asgi import application
-from realtime.limits import Close
-from tests.realtime.conftest import headers_of, opened
-
-
-async def append(name: str, **event) -> None:
-    await sync_to_async(streams.append)([(name, {"type": "test", **event})])
+from realtime.closing import Close
+from realtime.subscriptions import Grant, Request
+from tests.realtime.conftest import Socket, append, headers_of, opened
 
 
 async def subscribed(socket, position: str = "", identifier: str = "1") -> str:
@@ -125,8 +121,8 @@ async def test_a_renewal_lost_with_the_memory_of_valkey_is_made_up_for(session, 
 async def test_a_renewal_that_knows_less_does_not_end_last(session, names, monkeypatch):
     asked, overtaken = threading.Event(), threading.Event()
 
-    def rule(user, argument):
-        answer = list(names)
+    def rule(requests):
+        answer = [Grant(list(names)) for _ in requests]
         if asked.is_set():
             overtaken.set()
         elif "news:3" in names:
@@ -157,7 +153,9 @@ async def test_unsubscribing_ends_a_renewal_too(session, names, monkeypatch):
     async with opened(session) as socket:
         await subscribed(socket)
         rule = subscriptions._rules["news"]
-        monkeypatch.setitem(subscriptions._rules, "news", lambda *whom: asked.set() or (go_on.wait(5) and rule(*whom)))
+        monkeypatch.setitem(
+            subscriptions._rules, "news", lambda requests: asked.set() or (go_on.wait(5) and rule(requests))
+        )
         names.append("news:3")
         await append("news:1", type="resubscribe")
         await asyncio.to_thread(asked.wait, 5)
@@ -282,7 +280,7 @@ async def test_a_bad_message_gets_a_clear_answer_and_harms_nothing(session, name
 
 
 async def test_more_subscriptions_than_allowed_are_refused(session, names, monkeypatch):
-    monkeypatch.setattr("realtime.connection.MAX_SUBSCRIPTIONS", 1)
+    monkeypatch.setattr(connection, "MAX_SUBSCRIPTIONS", 1)
     async with opened(session) as socket:
         await subscribed(socket)
         await socket.say(type="subscribe", id="2", kind="news")
@@ -293,8 +291,11 @@ async def test_a_flood_of_messages_ends_the_socket(session, names):
     async with opened(session) as socket:
         for _ in range(60):
             await socket.say(type="ping")
-        while (event := await socket.receive_output(5))["type"] == "websocket.send":
-            assert "pong" in event["text"]
+        while (message := await socket.hear())["type"] == "pong":
+            pass
+        assert message["type"] == "goodbye"
+        assert message["retry_in"] >= 5000
+        event = await socket.receive_output(5)
         assert event == {"type": "websocket.close", "code": Close.TOO_MANY, "reason": "Too many messages."}
 
 
@@ -305,7 +306,7 @@ async def test_binary_messages_end_the_socket(session):
 
 
 async def test_a_user_has_a_bounded_number_of_sockets(session, monkeypatch):
-    monkeypatch.setattr(sockets, "MAX_SOCKETS", 1)
+    monkeypatch.setattr(roster, "MAX_CONNECTIONS", 1)
     async with opened(session) as first:
         await first.say(type="ping")
         assert await first.hear() == {"type": "pong"}, "it has been let in, not only accepted"
@@ -315,10 +316,20 @@ async def test_a_user_has_a_bounded_number_of_sockets(session, monkeypatch):
         assert await first.hear() == {"type": "pong"}
 
 
-@pytest.mark.parametrize("key", [None, "", "unknown", "x" * 5000, "a\x00b"])
-async def test_who_is_not_logged_in_is_told_so(transactional_db, key):
+@pytest.mark.parametrize("key", ["unknown", "x" * 5000, "a\x00b"])
+async def test_whose_session_is_none_is_told_so(transactional_db, key):
     async with opened(key) as socket:
         assert await socket.closed_with() == Close.NOT_LOGGED_IN
+
+
+@pytest.mark.parametrize("key", [None, ""])
+async def test_without_a_session_one_is_a_stranger(transactional_db, names, monkeypatch, key):
+    asked: list[Request] = []
+    rule = subscriptions._rules["news"]
+    monkeypatch.setitem(subscriptions._rules, "news", lambda requests: asked.extend(requests) or rule(requests))
+    async with opened(key) as socket:
+        await subscribed(socket)
+        assert asked == [Request(None)]
 
 
 async def test_logging_out_closes_the_socket(client_of: Callable, names, monkeypatch):
@@ -358,8 +369,8 @@ async def test_a_session_that_merely_changes_stays_connected(client_of, monkeypa
 async def test_a_reader_who_takes_nothing_is_dropped(session, names, monkeypatch):
     """As where the other end has stopped reading, and the server's buffer is full."""
     monkeypatch.setattr(hub, "CHECK_INTERVAL", 0.05)
-    monkeypatch.setattr(hub, "STALLED", 0.1)
-    monkeypatch.setattr(sockets, "CLOSE_TIMEOUT", 0.1)
+    monkeypatch.setattr(consumers, "STALLED", 0.1)
+    monkeypatch.setattr(consumers, "CLOSE_TIMEOUT", 0.1)
     sent: list[str] = []
     stuck = asyncio.Event()
     messages: asyncio.Queue[dict] = asyncio.Queue()
@@ -373,17 +384,17 @@ async def test_a_reader_who_takes_nothing_is_dropped(session, names, monkeypatch
             await asyncio.Event().wait()
 
     scope = {"type": "websocket", "headers": headers_of(session), "scheme": "ws", "server": ("localhost", 8000)}
-    serving = asyncio.create_task(sockets.websocket(scope, messages.get, send))
+    serving = asyncio.create_task(consumers.StreamConsumer()(scope, messages.get, send))
     while len(sent) < 2:
         await asyncio.sleep(0.01)
     await append("news:1", n=1)
     await asyncio.wait_for(stuck.wait(), 5)
     await asyncio.wait_for(serving, 5)
-    assert sent[-1] == "websocket.close"
+    assert '"code":4408' in sent[-1], "a last try, which is not taken either"
 
 
 async def test_a_path_without_a_socket_says_so():
-    socket = WebsocketCommunicator(application, "/elsewhere", headers=headers_of())
+    socket = Socket(application, "/elsewhere", headers=headers_of())
     assert (await socket.connect())[0]
-    assert (await socket.receive_output(5))["code"] == Close.NO_SUCH_PATH
+    assert await socket.closed_with() == Close.NO_SUCH_PATH
     await socket.wait()

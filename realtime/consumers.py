@@ -1,0 +1,130 @@
+"""The WebSocket: one connection of a client, which may hold many subscriptions."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+from channels.consumer import AsyncConsumer
+
+from realtime import eager
+from realtime.admission import admit_scope
+from realtime.asgi_types import Receive, Scope, Send
+from realtime.closing import Close, Closed
+from realtime.connection import Connection
+from realtime.limits import STALLED, Allowance
+from realtime.messages import MessageError, check_message
+
+CLOSE_TIMEOUT = 1.0  # seconds for the close message
+
+
+class SocketConnection(Connection):
+    """A connection over a WebSocket."""
+
+    __slots__ = ("_allowance", "_send", "_sending", "_sending_since")
+    transport = "websocket"
+
+    def __init__(self, send: Send, *about: Any) -> None:
+        super().__init__(*about)
+        self._send = send
+        self._sending: asyncio.Task[None] | None = None
+        self._sending_since: float | None = None
+        self._allowance = Allowance()
+
+    async def serve(self, receive: Receive) -> None:
+        """Serve it until the client has gone; Closed where it is to be closed."""
+        async with self.open():
+            while (event := await receive())["type"] != "websocket.disconnect":
+                await self._handle(event)
+
+    async def _handle(self, event: dict[str, Any]) -> None:
+        if not self._allowance.take():
+            raise Closed(Close.TOO_MANY, "Too many messages.")
+        if event.get("text") is None:
+            raise Closed(Close.BAD_MESSAGE, "Messages are text.")
+        try:
+            await self._obey(event["text"])
+        except MessageError as error:
+            self.reply(error.answer())
+
+    async def _obey(self, text: str) -> None:
+        message = check_message(text)
+        if message.type == "subscribe":
+            self.subscribe(message)
+        elif message.type == "unsubscribe":
+            self.unsubscribe(message.id)
+        elif message.type == "authenticate":
+            await self.authenticate(message.token)
+        elif message.type == "signal":
+            await self.signal(message)
+        else:
+            self.reply({"type": "pong"})
+
+    async def _stop(self) -> None:
+        await super()._stop()
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.gather(self._sending, return_exceptions=True)
+
+    def look(self, now: float) -> None:
+        if self._sending_since is not None and now - self._sending_since > STALLED:
+            self.end(Closed(Close.TOO_SLOW, "Nothing was taken for too long."))
+
+    def _send_soon(self) -> None:
+        if self._sending_since is None:
+            self._sending_since = asyncio.get_running_loop().time()
+            self._sending = eager.start(self._send_all())
+
+    async def _send_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while message := self._next_message():
+                self._sending_since = loop.time()
+                await self._send({"type": "websocket.send", "text": message.text})
+        except OSError:  # the client has gone; `serve` is about to hear of it
+            self._replies = None
+            return  # and nothing more is sent
+        self._sending_since = None
+
+
+class StreamConsumer(AsyncConsumer):
+    """Serves `/realtime/ws`.
+
+    A Channels consumer without a channel of its own: the hub listens to the channel layer for all of a process's
+    consumers (a group for each user costs ten times as much a message, and twice the memory a connection).
+
+    A refused socket is accepted first and then closed with a code: before it is accepted, a browser's code learns
+    nothing of why.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope, self.base_send = scope, send
+        if (await receive())["type"] != "websocket.connect":
+            return
+        await self.send({"type": "websocket.accept"})
+        try:
+            await self.serve(receive)
+        except Closed as end:
+            await self.close(end)
+
+    async def serve(self, receive: Receive) -> None:
+        """Serve it until the client has gone; Closed where it is refused, or to be closed."""
+        visitor, address = await admit_scope(self.scope)
+        await SocketConnection(self.base_send, visitor, address).serve(receive)
+
+    async def close(self, end: Closed) -> None:
+        """Say goodbye, and why."""
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self.send({"type": "websocket.send", "text": orjson.dumps(end.goodbye()).decode()})
+                await self.send({"type": "websocket.close", "code": int(end.code), "reason": str(end)[:100]})
+        except (OSError, TimeoutError):
+            return  # it has gone already, or takes nothing, not even this
+
+
+class NoSuchPathConsumer(StreamConsumer):
+    """For paths without a socket: an unrouted one would be an exception in the server's log."""
+
+    async def serve(self, receive: Receive) -> None:
+        raise Closed(Close.NO_SUCH_PATH, "There is no socket at this path.")

@@ -1,0 +1,102 @@
+"""The connections of one process, counted by user and by address."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Protocol
+
+from django.conf import settings
+from prometheus_client import Gauge
+
+from realtime.closing import Close, Closed
+from realtime.limits import MAX_CONNECTIONS, Addresses
+from realtime.subscription import Subscription
+from realtime.visitors import Visitor
+
+CONNECTIONS = Gauge("tributary_realtime_connections", "Open connections.", ["transport"], multiprocess_mode="livesum")
+
+
+class Listener(Protocol):
+    """What the hub wants of a connection (see `connection.py`). No call may block."""
+
+    visitor: Visitor
+    address: str
+    transport: str
+
+    def has_news(self, subscription: Subscription) -> None:
+        """`subscription` has something to send, or asks to be renewed."""
+
+    def end(self, why: Closed) -> None:
+        """Close the connection."""
+
+    def look(self, now: float) -> None:
+        """Notice what time has done to it; called every few seconds, with the event loop's time."""
+
+
+class Roster:
+    """Who is connected here, and whether one more may be."""
+
+    def __init__(self) -> None:
+        self._listeners: set[Listener] = set()
+        self._users: Counter[int] = Counter()
+        self._addresses: Counter[str] = Counter()
+        self._arrivals = Addresses(settings.REALTIME_NEW_CONNECTIONS_PER_SECOND)
+
+    def __iter__(self) -> Iterator[Listener]:
+        return iter(list(self._listeners))
+
+    def __len__(self) -> int:
+        return len(self._listeners)
+
+    @property
+    def users(self) -> list[int]:
+        """Users who are connected here."""
+        return list(self._users)
+
+    def check_address(self, address: str) -> None:
+        """Raise Closed where this address has or opens too many connections. Before anything is asked of anybody."""
+        most = settings.REALTIME_CONNECTIONS_PER_ADDRESS
+        if self._addresses[address] >= most or not self._arrivals.take(address):
+            raise Closed(Close.TOO_MANY, f"Your address {address} has too many connections, or opens them too quickly.")
+
+    def check_user(self, user: int | None) -> None:
+        """Raise Closed where this user has too many connections."""
+        if user is not None and self._users[user] >= MAX_CONNECTIONS:
+            raise Closed(Close.TOO_MANY, f"You have {MAX_CONNECTIONS} connections open already.")
+
+    def add(self, listener: Listener) -> bool:
+        """Add a connection; whether it is its user's first one here. Raises Closed where there are too many."""
+        self.check_user(listener.visitor.user_id)
+        self._listeners.add(listener)
+        self._addresses[listener.address] += 1
+        CONNECTIONS.labels(listener.transport).inc()
+        return self._count(listener.visitor.user_id, 1)
+
+    def remove(self, listener: Listener) -> None:
+        if listener not in self._listeners:
+            return
+        self._listeners.remove(listener)
+        self._addresses[listener.address] -= 1
+        if not self._addresses[listener.address]:
+            del self._addresses[listener.address]
+        CONNECTIONS.labels(listener.transport).dec()
+        self._count(listener.visitor.user_id, -1)
+
+    def change(self, listener: Listener, visitor: Visitor) -> bool:
+        """Let a connection be somebody's; whether it is that user's first one here. Raises as `add`."""
+        if visitor.user_id == listener.visitor.user_id:
+            listener.visitor = visitor
+            return False
+        self.check_user(visitor.user_id)
+        self._count(listener.visitor.user_id, -1)
+        listener.visitor = visitor
+        return self._count(visitor.user_id, 1)
+
+    def _count(self, user: int | None, by: int) -> bool:
+        if user is None:
+            return False
+        self._users[user] += by
+        if not self._users[user]:
+            del self._users[user]
+        return self._users.get(user) == by == 1
