@@ -9,12 +9,17 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
+
+from django.core.management.base import CommandError
 
 PATH = "/realtime/ws"
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
-LOST = 1006  # what a connection that ended without a close frame counts as closed with
+AT_ONCE = 50  # handshakes under way
+PATIENCE = 60.0  # seconds for what has to come
+
+OnText = Callable[["SocketClient", bytes, float], None]
 
 _MASK = bytes(4)  # clients have to mask what they send; this mask leaves it as it is
 
@@ -23,22 +28,16 @@ class SocketClient(asyncio.Protocol):
     """One WebSocket. `on_text(client, text, arrived)` gets each message, `arrived` being `time.perf_counter()`.
 
     `opened` is done when the handshake is, and fails with OSError where the server refuses it or goes away before.
-    `on_lost(client, code)` is called when an open connection has ended, with what it was closed with.
+    `lost` is done when the connection has ended.
     """
 
-    def __init__(
-        self,
-        port: int,
-        cookie: str,
-        on_text: Callable[[SocketClient, bytes, float], None],
-        on_lost: Callable[[SocketClient, int], None] | None = None,
-    ) -> None:
-        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def __init__(self, port: int, cookie: str, on_text: OnText) -> None:
+        loop = asyncio.get_running_loop()
+        self.opened: asyncio.Future[None] = loop.create_future()
+        self.lost: asyncio.Future[None] = loop.create_future()
         self._request = _handshake(port, cookie)
         self.on_text = on_text
-        self._on_lost = on_lost
         self._buffer = b""
-        self._code = LOST
         self._transport: asyncio.Transport | None = None
 
     def send(self, text: bytes) -> None:
@@ -77,8 +76,8 @@ class SocketClient(asyncio.Protocol):
         self._transport = None
         if not self.opened.done():
             self.opened.set_exception(exc or ConnectionResetError("The server closed the connection."))
-        elif self._on_lost is not None:
-            self._on_lost(self, self._code)
+        if not self.lost.done():
+            self.lost.set_result(None)
 
     def _take(self, opcode: int, body: bytes, arrived: float) -> None:
         if opcode == TEXT:
@@ -86,7 +85,6 @@ class SocketClient(asyncio.Protocol):
         elif opcode == PING:
             self._write(PONG, body)
         elif opcode == CLOSE:
-            self._code = int.from_bytes(body[:2], "big") if len(body) >= 2 else LOST
             self._write(CLOSE, body[:2])
 
     def _write(self, opcode: int, body: bytes) -> None:
@@ -94,17 +92,61 @@ class SocketClient(asyncio.Protocol):
             self._transport.write(make_frame(opcode, body))
 
 
-async def open_socket(
-    port: int,
-    cookie: str,
-    on_text: Callable[[SocketClient, bytes, float], None],
-    on_lost: Callable[[SocketClient, int], None] | None = None,
-) -> SocketClient:
+async def open_socket(port: int, cookie: str, on_text: OnText) -> SocketClient:
     """An open WebSocket to localhost, with the Cookie header `cookie`; OSError where it cannot be had."""
     loop = asyncio.get_running_loop()
-    _, client = await loop.create_connection(lambda: SocketClient(port, cookie, on_text, on_lost), "127.0.0.1", port)
-    await client.opened
+    _, client = await loop.create_connection(lambda: SocketClient(port, cookie, on_text), "127.0.0.1", port)
+    try:
+        await client.opened
+    except BaseException:
+        client.abort()
+        raise
     return client
+
+
+async def join(port: int, cookie: str, subscription: bytes, on_text: OnText) -> SocketClient:
+    """An open WebSocket whose `subscription` stands (b"": it has none); from then on `on_text` gets its messages.
+
+    Raises OSError where there is no server, CommandError where it denies the subscription or says nothing.
+    """
+    answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    client = await open_socket(port, cookie, lambda _, text, arrived: answer.set_result(text))
+    if subscription:
+        client.send(subscription)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                text = await answer
+        except TimeoutError:
+            raise CommandError("The server never answered a subscription.") from None
+        if b'"subscribed"' not in text:
+            raise CommandError(f"The server answered a subscription with {text!r}.")
+    client.on_text = on_text
+    return client
+
+
+async def join_first(port: int, cookie: str, subscription: bytes, on_text: OnText) -> SocketClient:
+    """`join` a server that is still starting, as soon as it answers."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return await join(port, cookie, subscription, on_text)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise CommandError(f"No server answered on port {port} within {PATIENCE:.0f} s.") from None
+            await asyncio.sleep(0.1)
+
+
+async def join_all(port: int, cookies: Sequence[str], subscription: bytes, on_text: OnText) -> list[SocketClient]:
+    """`join` with each cookie, AT_ONCE at a time."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def join_one(cookie: str) -> SocketClient:
+        async with places:
+            return await join(port, cookie, subscription, on_text)
+
+    async with asyncio.TaskGroup() as group:
+        joining = [group.create_task(join_one(cookie)) for cookie in cookies]
+    return [task.result() for task in joining]
 
 
 def make_frame(opcode: int, body: bytes) -> bytes:

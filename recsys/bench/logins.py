@@ -55,8 +55,8 @@ def _contents(user: User) -> dict[str, Any]:
     }
 
 
-def in_thread(work: Callable[[], T]) -> T:
-    """Query the database in a thread that keeps no connection."""
+def disconnected(work: Callable[[], T]) -> T:
+    """Query the database, and let the calling thread keep no connection."""
     try:
         return work()
     finally:

@@ -5,9 +5,3 @@ class ToyConfig(AppConfig):
     name = "recsys.bench.toy"
     label = "bench_toy"
     default_auto_field = "django.db.models.BigAutoField"
-
-    def ready(self) -> None:
-        from realtime import subscriptions
-        from recsys.bench.toy import streams
-
-        subscriptions.register(streams.KIND, streams.rule)
