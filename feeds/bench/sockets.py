@@ -78,6 +78,7 @@ def run(options: BenchOptions) -> BenchResult:
         runs = [_compare(part, options) for _ in range(options.runs)]
         found[size] = median_run(runs, by="ratio")
     headline = found.pop(options.scaled(HEADLINE))
+    del headline["ratio"]  # it is said of the bench
     details = {"connections": options.scaled(HEADLINE), **headline, "goal_kb_each": 25.0}
     details |= {f"n{size}_{name}": value for size, figures in found.items() for name, value in figures.items()}
     limit = headline["bare_per_cpu_s"]

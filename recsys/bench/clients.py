@@ -110,7 +110,12 @@ async def join(port: int, cookie: str, subscription: bytes, on_text: OnText) -> 
     Raises OSError where there is no server, CommandError where it denies the subscription or says nothing.
     """
     answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    client = await open_socket(port, cookie, lambda _, text, arrived: answer.set_result(text))
+
+    def take_answer(client: SocketClient, text: bytes, arrived: float) -> None:
+        client.on_text = on_text
+        answer.set_result(text)
+
+    client = await open_socket(port, cookie, take_answer if subscription else on_text)
     if subscription:
         client.send(subscription)
         try:
@@ -120,7 +125,6 @@ async def join(port: int, cookie: str, subscription: bytes, on_text: OnText) -> 
             raise CommandError("The server never answered a subscription.") from None
         if b'"subscribed"' not in text:
             raise CommandError(f"The server answered a subscription with {text!r}.")
-    client.on_text = on_text
     return client
 
 
