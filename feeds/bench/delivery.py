@@ -21,8 +21,7 @@ from django.core.management.base import CommandError
 from django.db import transaction
 
 from feeds.actions import do_create_post
-from feeds.bench.audience import SUBSCRIPTION
-from feeds.models import Follow
+from feeds.bench.audience import SUBSCRIPTION, let_follow
 from recsys.accounts.models import User
 from recsys.bench.clients import PATIENCE, SocketClient, join_all, join_first
 from recsys.bench.load import tree_seconds
@@ -67,8 +66,7 @@ def run(options: BenchOptions) -> BenchResult:
 
 def _gather(name: str, followers: int, connected: int) -> Readers:
     author, *readers = make_users(f"bench-{name}", followers + 1)
-    edges = [Follow(follower=reader, followee=author) for reader in readers]
-    Follow.objects.bulk_create(edges, ignore_conflicts=True)
+    let_follow(readers, author)
     return Readers(author, log_in(readers[:connected]))
 
 
