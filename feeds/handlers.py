@@ -15,7 +15,8 @@ from feeds.notifications import unread_counts
 from feeds.stream_events import edits_of, post_deleted
 from feeds.subscriptions import author_stream, user_stream
 from feeds.words import do_index_posts
-from realtime import streams
+from realtime import presence, streams
+from recsys.accounts.selectors import showing_presence
 from recsys.catalog.counts import publish_counts
 from recsys.catalog.counts import stream_of as item_stream
 from recsys.catalog.handlers import counted
@@ -129,6 +130,13 @@ def _listen_anew(edges: Iterable[tuple[int, int]]) -> None:
     streams.append((user_stream(reader), fanout.resubscribe(positions.get(author, ""))) for reader, author in edges)
 
 
+def _ask_anew(readers: Iterable[int]) -> None:
+    """Make the connections of readers ask what their subscriptions have, where no stream comes to them that they miss
+    anything of.
+    """
+    streams.append_to_all([user_stream(reader) for reader in sorted(set(readers))], fanout.resubscribe(""))
+
+
 @handler("feeds.block")
 def block_changed(rows: Sequence[Row]) -> list[Child]:
     """Let connections ask anew what they may follow; take what each made from what the other is recommended.
@@ -137,7 +145,7 @@ def block_changed(rows: Sequence[Row]) -> list[Child]:
     are captured too.
     """
     edges = {(row.payload["blocker_id"], row.payload["blocked_id"]) for row in rows}
-    streams.append_to_all([user_stream(one) for edge in edges for one in edge], fanout.resubscribe(""))
+    _ask_anew(person for edge in edges for person in edge)
     return news.retract_creators(edges | {(blocked, blocker) for blocker, blocked in edges})
 
 
@@ -161,14 +169,19 @@ def notifications_changed(rows: Sequence[Row]) -> None:
     streams.append((user_stream(user), {"type": "notifications", "unseen": count}) for user, count in unseen.items())
 
 
-@handler("accounts.user", effect="transaction")
+@handler("accounts.user")
 def account_changed(rows: Sequence[Row]) -> None:
     """Recommend the posts of accounts that are private or suspended now no more, and of those that are not any more
     again. Whoever still waits for one of these is let in, whichever way it was made public.
+
+    Who is not shown as online any more is taken off all pages, and sees nobody else.
     """
-    accounts = [int(row.key) for row in rows]
+    accounts = sorted({int(row.key) for row in rows})
     do_withhold_posts(authors=accounts)
     do_approve_all(targets=accounts)
+    shown = showing_presence(accounts)
+    presence.do_forget([account for account in accounts if account not in shown])
+    _ask_anew(accounts)
 
 
 @handler("feeds.first_pull")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from channels.routing import ProtocolTypeRouter, URLRouter
-from django.urls import path, re_path
+from collections.abc import Awaitable
+
+from asgiref.sync import markcoroutinefunction
 
 from realtime.asgi_types import Application, Receive, Scope, Send
 from realtime.consumers import NoSuchPathConsumer, StreamConsumer
@@ -11,10 +12,7 @@ from realtime.polling import poll, signal
 from realtime.requests import BadRequest, answer_preflight, refuse
 from realtime.sse import event_stream
 
-websocket_urlpatterns = [
-    path("realtime/ws", StreamConsumer.as_asgi()),
-    re_path(r"", NoSuchPathConsumer.as_asgi()),
-]
+SOCKET_PATH = "/realtime/ws"
 HTTP: dict[str, tuple[str, Application]] = {
     "/realtime/sse": ("GET", event_stream),
     "/realtime/poll": ("POST", poll),
@@ -25,7 +23,7 @@ HTTP: dict[str, tuple[str, Application]] = {
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve what is under /realtime/ without a socket."""
     if (entry := HTTP.get(scope["path"])) is None:
-        paths = ", ".join(["/realtime/ws (a WebSocket)", *HTTP])
+        paths = ", ".join([f"{SOCKET_PATH} (a WebSocket)", *HTTP])
         await refuse(send, scope, BadRequest(f"There is nothing at this path. There are {paths}.", 404))
         return
     method, serve = entry
@@ -37,4 +35,14 @@ async def http(scope: Scope, receive: Receive, send: Send) -> None:
         await serve(scope, receive, send)
 
 
-application = ProtocolTypeRouter({"websocket": URLRouter(websocket_urlpatterns), "http": http})
+@markcoroutinefunction
+def application(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    """Serve a connection.
+
+    Not a coroutine function: each frame between the server and a socket's own is kept as long as that is open. For the
+    same reason these few paths need no router.
+    """
+    if scope["type"] == "websocket":
+        consumer = StreamConsumer if scope["path"] == SOCKET_PATH else NoSuchPathConsumer
+        return consumer()(scope, receive, send)
+    return http(scope, receive, send)

@@ -14,8 +14,7 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from typing import Any
 
 import orjson
@@ -27,6 +26,7 @@ from realtime.closing import Close, Closed
 from realtime.hub import SUBSCRIPTIONS, Hub
 from realtime.limits import MAX_REPLIES, MAX_SUBSCRIPTIONS
 from realtime.messages import Message, MessageError
+from realtime.news import News
 from realtime.subscription import Outgoing, Subscription
 from realtime.subscriptions import Grant, Request
 from realtime.visitors import Credentials, Visitor
@@ -35,7 +35,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Connection(ABC):
-    """Serves one client for the time of `open`; subclasses carry its messages."""
+    """Serves one client during an `async with` block; subclasses carry its messages."""
 
     __slots__ = ("_end", "_jobs", "_replies", "_serving", "_subscriptions", "address", "hub", "visitor")
     transport = ""
@@ -50,22 +50,21 @@ class Connection(ABC):
         self._serving: asyncio.Task[None] | None = None
         self._end: Closed | None = None
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[None]:
-        """Be one of the hub's connections during this block. Raises Closed where it is to be closed."""
+    async def __aenter__(self) -> None:
+        """Be one of the hub's connections during the block, which raises Closed where it is to be closed."""
         self._serving = asyncio.current_task()
         self.hub = Hub.of_running_loop()  # the one of before may have gone with its last connection
         try:
-            try:
-                await self.hub.enter(self)
-                yield
-            finally:
-                SUBSCRIPTIONS.dec(len(self._subscriptions))
-                await self._stop()
-                await self.hub.exit(self)
-        except asyncio.CancelledError:
-            if self._end is None or self._serving is None:
-                raise
+            await self.hub.enter(self)
+        except BaseException as error:
+            await self.__aexit__(type(error), error, None)
+            raise
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        SUBSCRIPTIONS.dec(len(self._subscriptions))
+        await self._stop()
+        await self.hub.exit(self)
+        if isinstance(error, asyncio.CancelledError) and self._end is not None and self._serving is not None:
             # It ends here and not by this cancellation, which time-outs after it would otherwise take for their own.
             self._serving.uncancel()
             raise self._end from None
@@ -189,9 +188,16 @@ class Connection(ABC):
         self.hub.leave(subscription, subscription.positions)
 
     async def _granted(self, subscription: Subscription) -> Grant:
-        grant = await self.hub.grant(subscription.kind, Request(self.visitor.user_id, subscription.arg))
+        about = f"{subscription.kind!r} {subscription.arg!r}"
+        try:
+            grant = await self.hub.grant(subscription.kind, Request(self.visitor.user_id, subscription.arg))
+        except AWAY:
+            raise
+        except Exception as error:
+            logger.error("rule_failed", kind=subscription.kind, arg=subscription.arg, exc_info=error)
+            message = f"This server failed to find out what {about} is. Its staff can read why."
+            raise MessageError(message, subscription.identifier, code="failed") from None
         if grant is None:
-            about = f"{subscription.kind!r} {subscription.arg!r}"
             raise MessageError(f"There is nothing to subscribe to as {about}.", subscription.identifier, code="denied")
         return grant
 
@@ -207,7 +213,7 @@ class Connection(ABC):
             subscription.lose({})
         else:
             for name, part in found.items():
-                subscription.add(name, part.events or ())
+                subscription.add(name, News(part.events or ()))
         self._reply(subscription.subscribed_message(token))
 
     def _renew_all(self, token: str) -> None:
@@ -233,7 +239,7 @@ class Connection(ABC):
             if any(name not in known or part.events is None for name, part in found.items()):
                 subscription.lose({})
             for name, part in found.items():
-                subscription.add(name, part.events or ())
+                subscription.add(name, News(part.events or ()))
 
     # What is sent
 

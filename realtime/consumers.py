@@ -15,6 +15,7 @@ from realtime.closing import Close, Closed
 from realtime.connection import Connection
 from realtime.limits import STALLED, Allowance
 from realtime.messages import MessageError, check_message
+from realtime.visitors import Visitor
 
 CLOSE_TIMEOUT = 1.0  # seconds for the close message
 
@@ -22,19 +23,21 @@ CLOSE_TIMEOUT = 1.0  # seconds for the close message
 class SocketConnection(Connection):
     """A connection over a WebSocket."""
 
-    __slots__ = ("_allowance", "_send", "_sending", "_sending_since")
+    __slots__ = ("_allowance", "_busy", "_seen", "_seen_at", "_send", "_sending", "_sent")
     transport = "websocket"
 
     def __init__(self, send: Send, *about: Any) -> None:
         super().__init__(*about)
         self._send = send
         self._sending: asyncio.Task[None] | None = None
-        self._sending_since: float | None = None
+        self._busy = False
+        self._sent = 0  # messages; and how many they were when it was looked at last
+        self._seen, self._seen_at = 0, 0.0
         self._allowance = Allowance()
 
     async def serve(self, receive: Receive) -> None:
         """Serve it until the client has gone; Closed where it is to be closed."""
-        async with self.open():
+        async with self:
             while (event := await receive())["type"] != "websocket.disconnect":
                 await self._handle(event)
 
@@ -68,24 +71,24 @@ class SocketConnection(Connection):
             await asyncio.gather(self._sending, return_exceptions=True)
 
     def look(self, now: float) -> None:
-        if self._sending_since is not None and now - self._sending_since > STALLED:
+        if not self._busy or self._sent != self._seen:
+            self._seen, self._seen_at = self._sent, now
+        elif now - self._seen_at > STALLED:
             self.end(Closed(Close.TOO_SLOW, "Nothing was taken for too long."))
 
     def _send_soon(self) -> None:
-        if self._sending_since is None:
-            self._sending_since = asyncio.get_running_loop().time()
+        if not self._busy:
+            self._busy = True
             self._sending = eager.start(self._send_all())
 
     async def _send_all(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while message := self._next_message():
-                self._sending_since = loop.time()
+                self._sent += 1
                 await self._send({"type": "websocket.send", "text": message.text})
-        except OSError:  # the client has gone; `serve` is about to hear of it
-            self._replies = None
-            return  # and nothing more is sent
-        self._sending_since = None
+        except OSError:  # the client has gone, and nothing more is sent; `serve` is about to hear of it
+            return
+        self._busy = False
 
 
 class StreamConsumer(AsyncConsumer):
@@ -99,19 +102,20 @@ class StreamConsumer(AsyncConsumer):
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope, self.base_send = scope, send
         if (await receive())["type"] != "websocket.connect":
             return
+        self.base_send = send
         await self.send({"type": "websocket.accept"})
         try:
-            await self.serve(receive)
+            visitor, address = await self.admit(scope)
+            scope["headers"].clear()  # a kilobyte that the server would keep for as long as the socket is open
+            await SocketConnection(send, visitor, address).serve(receive)
         except Closed as end:
             await self.close(end)
 
-    async def serve(self, receive: Receive) -> None:
-        """Serve it until the client has gone; Closed where it is refused, or to be closed."""
-        visitor, address = await admit_scope(self.scope)
-        await SocketConnection(self.base_send, visitor, address).serve(receive)
+    async def admit(self, scope: Scope) -> tuple[Visitor, str]:
+        """Who it is, and from where; Closed where they are refused."""
+        return await admit_scope(scope)
 
     async def close(self, end: Closed) -> None:
         """Say goodbye, and why."""
@@ -126,5 +130,5 @@ class StreamConsumer(AsyncConsumer):
 class NoSuchPathConsumer(StreamConsumer):
     """For paths without a socket: an unrouted one would be an exception in the server's log."""
 
-    async def serve(self, receive: Receive) -> None:
+    async def admit(self, scope: Scope) -> tuple[Visitor, str]:
         raise Closed(Close.NO_SUCH_PATH, "There is no socket at this path.")

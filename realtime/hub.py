@@ -13,22 +13,24 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import redis
 import structlog
 from channels.layers import get_channel_layer
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from realtime import eager, signals, streams, subscriptions, visitors, wake
 from realtime.attendance import Attendance
-from realtime.batches import Batches, in_database
+from realtime.batches import PAUSE, Batches, in_database
 from realtime.closing import Close, Closed
 from realtime.messages import Message
+from realtime.news import News
 from realtime.roster import Listener, Roster
-from realtime.scripts import Position, StreamRead, chunks, read_answer, read_arguments
+from realtime.scripts import Position, StreamRead, Wanted, chunks, read_answer, read_arguments
 from realtime.subscription import Subscription
 from realtime.subscriptions import Grant, Request
 from realtime.valkey import make_async_client
@@ -40,8 +42,10 @@ RETRY = 0.5  # seconds before Valkey is asked again after a failure
 JOIN_TIMEOUT = 5.0  # seconds that a first connection waits until the process can be woken
 REJOINS = 200  # a second: the rate at which the connections of a process that stops are asked to come back
 LONGEST_REJOIN = 15_000  # milliseconds
+READERS_AT_ONCE = 200  # who are served before anything else has its turn
 DRAIN_TIMEOUT = 5.0  # seconds that connections have to say goodbye
 
+DELIVERED = Counter("tributary_realtime_delivered_events", "Events handed to connections.")
 SUBSCRIPTIONS = Gauge("tributary_realtime_subscriptions", "Subscriptions held now.", multiprocess_mode="livesum")
 logger = structlog.get_logger(__name__)
 
@@ -72,7 +76,10 @@ class Hub:
         self._client = make_async_client()
         self._tasks: list[asyncio.Task[None]] = []
         self._attendance = Attendance(self._client, lambda: self.connections.users)
-        self._visitors = Batches("visitors", visitors.find_visitors)
+        self._visitors: Batches[Credentials, Visitor | Refusal] = Batches(
+            lambda shown: in_database("visitors", visitors.find_visitors, shown), pause=PAUSE
+        )
+        self._reads = Batches(self._read_all)
         self._grants: dict[str, Batches[Request, Grant | None]] = {}
 
     @classmethod
@@ -113,6 +120,9 @@ class Hub:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(
+                self._reads.settle(), self._visitors.settle(), *(grants.settle() for grants in self._grants.values())
+            )
             await self._client.aclose()
 
     def change_visitor(self, listener: Listener, visitor: Visitor) -> None:
@@ -133,7 +143,9 @@ class Hub:
         if not subscriptions.knows(kind):
             return None
         if kind not in self._grants:
-            self._grants[kind] = Batches(f"rule {kind}", lambda requests: subscriptions.grants(kind, requests))
+            self._grants[kind] = Batches(
+                lambda requests: in_database(f"rule {kind}", subscriptions.grants, kind, requests), pause=PAUSE
+            )
         return await self._grants[kind].ask(request)
 
     async def signal(self, message: Message, user: int | None) -> bool:
@@ -186,16 +198,17 @@ class Hub:
         return position is not None and position > part.position
 
     async def _read(self, wanted: Mapping[str, Position | None]) -> dict[str, StreamRead]:
+        """Read streams, each from a position. What several connections read at the same time goes together."""
+        return dict(zip(wanted, await self._reads.ask(list(wanted.items())), strict=True))
+
+    async def _read_all(self, questions: Sequence[list[Wanted]]) -> list[list[StreamRead]]:
+        parts = list(chunks(wanted for question in questions for wanted in question))
         pipeline = self._client.pipeline(transaction=False)
-        parts = [dict(chunk) for chunk in chunks(iter(wanted.items()))]
         for part in parts:
             pipeline.eval(*read_arguments(part, self.process))
         answers = await eager.to_the_end(pipeline.execute())
-        return {
-            name: found
-            for part, answer in zip(parts, answers, strict=True)
-            for name, found in read_answer(part, answer).items()
-        }
+        found = iter([one for answer in answers for one in read_answer(answer)])
+        return [list(islice(found, len(question))) for question in questions]
 
     # What runs while there are connections
 
@@ -267,38 +280,44 @@ class Hub:
                 self._wake(self._streams)
                 continue
             for name, part in found.items():
-                self._hand_out(name, wanted[name], part)
+                await self._hand_out(name, wanted[name], part)
 
-    def _hand_out(self, name: str, since: Position | None, part: StreamRead) -> None:
+    async def _hand_out(self, name: str, since: Position | None, part: StreamRead) -> None:
         stream = self._streams.get(name)
         # Left, and perhaps joined anew, while it was being read; or nobody has caught up with it yet.
         if stream is None or stream.position is None or stream.position != since or part.position == since:
             return
         stream.position = part.position
-        for subscription, listener in list(stream.readers.items()):
-            if not subscription.ready or name not in subscription.positions:
-                continue
-            if part.events is None:
-                subscription.lose({name: part.position})
-            else:
-                subscription.take(name, part.events, part.position)
-            listener.has_news(subscription)
+        news = News(part.events or (), part.position, since)
+        readers = list(stream.readers.items())
+        DELIVERED.inc(len(news.texts) * len(readers))
+        for place, (subscription, listener) in enumerate(readers, 1):
+            if subscription.ready and name in subscription.positions:
+                if part.events is None:
+                    subscription.lose({name: part.position})
+                else:
+                    subscription.take(name, news)
+                listener.has_news(subscription)
+            if not place % READERS_AT_ONCE:
+                await asyncio.sleep(0)  # pings and handshakes want their turn
 
     async def _watch(self) -> None:
-        """Close the connections of those who may not be here any more."""
+        """Close the connections of those who may not be here any more. All are looked at once in SESSION_INTERVAL."""
         while True:
-            await asyncio.sleep(SESSION_INTERVAL)
-            try:
-                departed = await in_database(
-                    "departed", visitors.find_departed, [listener.visitor for listener in self.connections]
-                )
-            except Exception as error:  # the database is away: nobody can log out either
-                logger.warning("hub_cannot_check_sessions", error=repr(error))
-                continue
-            gone = set(departed)
-            for listener in self.connections:
-                if listener.visitor in gone:
-                    listener.end(Closed(Close.NOT_LOGGED_IN, "You are no longer logged in."))
+            parts = list(chunks(iter(self.connections), visitors.CHUNK)) or [[]]
+            for part in parts:
+                await asyncio.sleep(SESSION_INTERVAL / len(parts))
+                try:
+                    await self._dismiss_departed(part)
+                except Exception as error:  # the database is away: nobody can log out either
+                    logger.warning("hub_cannot_check_sessions", error=repr(error))
+
+    async def _dismiss_departed(self, listeners: list[Listener]) -> None:
+        shown = [listener.visitor for listener in listeners if listener.visitor.user_id is not None]
+        departed = set(await in_database("departed", visitors.find_departed, shown)) if shown else set()
+        for listener in listeners:
+            if listener.visitor in departed:
+                listener.end(Closed(Close.NOT_LOGGED_IN, "You are no longer logged in."))
 
     # The end
 

@@ -34,7 +34,7 @@ class PollConnection(Connection):
     async def serve(self, wanted: list[Message], wait: float) -> list[Outgoing]:
         """The messages that answer, after at most `wait` seconds. Raises Closed as every connection."""
         messages: list[Outgoing] = []
-        async with self.open():
+        async with self:
             for message in wanted:
                 self.subscribe(message)
             await self.joined()

@@ -10,10 +10,10 @@ Scripts are sent by text (EVAL): the server keeps them compiled, and a server th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from realtime.bounds import bounds_of
 from realtime.keys import MOST_PRESENT, PRESENCE, PRESENCE_TTL, PRESENT, STREAM
@@ -110,8 +110,7 @@ return answer
 PRESENT_PART = "return table.concat(redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2]), ' ')"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """Up to where a stream was read. `None` instead of a Position stands for "wherever it is now"."""
 
     epoch: int
@@ -123,8 +122,8 @@ class Position:
         epoch, _, offset = text.partition("-")
         return cls(int(epoch), int(offset))
 
-    def __str__(self) -> str:
-        return f"{self.epoch}-{self.offset}"
+
+Wanted = tuple[str, Position | None]  # a stream, and from where
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +150,20 @@ def readers_answer(names: Sequence[str], answer: Sequence[Any]) -> Iterator[tupl
         yield process.decode(), names[index]
 
 
-def read_arguments(wanted: Mapping[str, Position | None], process: str = "") -> list[Any]:
+def read_arguments(wanted: Sequence[Wanted], process: str = "") -> list[Any]:
     """Arguments of EVAL: the streams with the positions to read from, and the socket server that reads, if one does."""
-    names = list(wanted)
+    names = [name for name, _ in wanted]
     keys = [*_keys(names), PRESENT.key()] if process else STREAM.keys(names)
-    about = (one for name in names for one in (str(wanted[name] or ""), bounds_of(name).ttl))
+    about = (one for name, position in wanted for one in (_id(position), bounds_of(name).ttl))
     return [READ, len(keys), *keys, process, PRESENCE_TTL, MOST_PRESENT, _NAME_AT, *about]
 
 
-def read_answer(names: Iterable[str], answer: Iterable[Any]) -> dict[str, StreamRead]:
-    return {
-        name: StreamRead(
-            Position.parse(found[0].decode()), [] if len(found) == 1 else (found[1] if found[1] != 0 else None)
-        )
-        for name, found in zip(names, answer, strict=True)
-    }
+def read_answer(answer: Iterable[Any]) -> list[StreamRead]:
+    """What was read of each stream, in the order in which they were asked for."""
+    return [
+        StreamRead(Position.parse(found[0].decode()), [] if len(found) == 1 else (found[1] if found[1] != 0 else None))
+        for found in answer
+    ]
 
 
 def present_arguments(rank: int, members: int) -> list[Any]:
@@ -188,3 +186,7 @@ def chunks(items: Iterable[T], size: int = STREAMS_PER_CALL) -> Iterator[list[T]
 
 def _keys(names: Sequence[str]) -> list[str]:
     return STREAM.keys(names) + PRESENCE.keys(names)
+
+
+def _id(position: Position | None) -> str:
+    return f"{position.epoch}-{position.offset}" if position else ""

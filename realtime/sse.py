@@ -44,7 +44,7 @@ class EventSourceConnection(Connection):
 
     async def serve(self, receive: Receive, wanted: list[Message]) -> None:
         """Serve it until the client has gone; Closed where it is to be closed."""
-        async with self.open():
+        async with self:
             await self._write(f"retry: {RETRY_IN}\n\n")
             for message in wanted:
                 self.subscribe(message)

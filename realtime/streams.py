@@ -103,7 +103,7 @@ def read(names: Sequence[str], token: str) -> Recovery:
     trip = Trip()
     answers = _ask(trip, {name: known.get(name) for name in names})
     trip.go()
-    found = read_answer(answers(), answers().values())
+    found = dict(zip(answers(), read_answer(answers().values()), strict=True))
     current = tokens.encode({name: part.position for name, part in found.items()})
     if any(name not in known for name in names) or any(part.events is None for part in found.values()):
         return Recovery([], current, resync=True)
@@ -209,12 +209,12 @@ def _ask(trip: Trip, wanted: dict[str, Position | None]) -> Callable[[], dict[st
     """Add the reading of streams to a trip; the answer for each is then what `read_answer` takes."""
     if len(wanted) > MAX_STREAMS:
         raise ValueError(f"{len(wanted)} streams in one position; at most {MAX_STREAMS} are possible.")
-    parts = [dict(chunk) for chunk in chunks(wanted.items())]
+    parts = list(chunks(wanted.items()))
     answers = [trip.ask("EVAL", *read_arguments(part)) for part in parts]
     return lambda: {
         name: found
         for part, answer in zip(parts, answers, strict=True)
-        for name, found in zip(part, answer(), strict=True)
+        for (name, _), found in zip(part, answer(), strict=True)
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import orjson
@@ -11,15 +11,12 @@ from prometheus_client import Counter
 from realtime import tokens
 from realtime.coalescing import coalesce
 from realtime.limits import COALESCED, MAX_FRAME, MAX_PENDING_BYTES, MAX_PENDING_EVENTS
+from realtime.news import News
 from realtime.scripts import Position
 from realtime.subscriptions import Filter
 
-# Written by workers into a user's own stream when the rules may give other streams now (after a follow, say).
-RESUBSCRIBE = "resubscribe"
-_RESUBSCRIBE = RESUBSCRIBE.encode()
 _NO_FILTERS: Mapping[str, Filter] = {}
 
-DELIVERED = Counter("tributary_realtime_delivered_events", "Events handed to connections.")
 RESYNCS = Counter("tributary_realtime_resyncs", "Subscriptions told to load their data anew.")
 COALESCINGS = Counter("tributary_realtime_coalescings", "Times that events that waited for a slow reader became fewer.")
 
@@ -55,27 +52,33 @@ class Subscription:
         self._coalesce_at = COALESCED
         self._resync = False
 
-    def take(self, name: str, events: Sequence[bytes], until: Position) -> None:
-        """Take over those of a stream's `events`, the last of which is at `until`, that are new to this reader."""
-        mine = self.positions[name]
-        if mine >= until:
+    def take(self, name: str, news: News) -> None:
+        """Take over what of a stream's news is new to this reader. They say up to where they go."""
+        mine, until = self.positions[name], news.until
+        if until is None or mine >= until:
             return
-        missing = until.offset - mine.offset
-        if mine.epoch != until.epoch or missing > len(events):
-            self.lose({name: until})
-            return
+        if mine != news.since:
+            missing = until.offset - mine.offset
+            if mine.epoch != until.epoch or missing > len(news.all):
+                self.lose({name: until})
+                return
+            news = News(news.all[len(news.all) - missing :], until)
         self.positions[name] = until
-        self.add(name, events[len(events) - missing :])
+        self.add(name, news)
 
-    def add(self, name: str, events: Iterable[bytes]) -> None:
+    def add(self, name: str, news: News) -> None:
         """Let these events of a stream be sent."""
-        only = self.filters.get(name)
-        for event in events:
-            if _RESUBSCRIBE in event and (body := orjson.loads(event))["type"] == RESUBSCRIBE:
-                self.renewal = str(body.get("position") or "")
-            elif not self._resync and (only is None or only.passes(orjson.loads(event))):
-                self._events.append(event.decode())
-                self._bytes += len(event)
+        if news.renewal is not None:
+            self.renewal = news.renewal
+        if self._resync:
+            return
+        if (only := self.filters.get(name)) is None:
+            self._events += news.texts
+            self._bytes += news.size
+        else:
+            passed = [text for text, event in zip(news.texts, news.parsed, strict=True) if only.passes(event)]
+            self._events += passed
+            self._bytes += sum(map(len, passed))
         if len(self._events) > self._coalesce_at:
             self._coalesce()
         if len(self._events) > MAX_PENDING_EVENTS or self._bytes > MAX_PENDING_BYTES:
@@ -113,7 +116,6 @@ class Subscription:
         events = self._events
         if self._bytes + len(events) > MAX_FRAME // 2 and len(events) > 1:
             return self._part()
-        DELIVERED.inc(len(events))
         message = self._outgoing("events", f'{{"type":"events","id":{self._id},"events":[{",".join(events)}]')
         self._clear()
         return message
@@ -128,7 +130,6 @@ class Subscription:
             count += 1
         part, self._events = self._events[:count], self._events[count:]
         self._bytes = sum(len(event.encode()) for event in self._events)
-        DELIVERED.inc(len(part))
         return Outgoing("events", f'{{"type":"events","id":{self._id},"events":[{",".join(part)}]}}', None)
 
     def subscribed_message(self, position: str) -> Outgoing:

@@ -28,6 +28,7 @@ from feeds.conversations import ancestors, find_post, replies
 from feeds.entries import entries, shown_by
 from feeds.forms import NewPostForm, PostForm
 from feeds.models import Post
+from feeds.typists import is_told, now_ms
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, keyset, next_address, reader, signed_in
 from recsys.catalog.counts import live_items
@@ -103,6 +104,7 @@ def post(request: HttpRequest, pk: int) -> HttpResponse:
         "next_after": answers.next_after,
         "first_page": after is None,
         "form": NewPostForm.answering(found),
+        "typing_since": now_ms() if user and user.shows_presence and is_told(found) else None,
         "recommendation_id": recommendation_of(request),
         "similar": engine.similar(item=found.item, user=user, count=SIMILAR),
     }

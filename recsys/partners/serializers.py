@@ -10,6 +10,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from realtime import access
 from recsys.accounts.regions import normalise_region
 from recsys.events.models import InteractionKind
 from recsys.partners.addressing import LONGEST
@@ -117,6 +118,9 @@ class UserSerializer(serializers.Serializer[Any]):
     bio = serializers.CharField(max_length=280, required=False)
     region = serializers.CharField(max_length=64, required=False, help_text="Such as GB or US-CA.")
     is_private = serializers.BooleanField(required=False, help_text="Only approved followers see the posts.")
+    shows_presence = serializers.BooleanField(
+        required=False, help_text="Followers see when they are online or write a reply. Default: true."
+    )
 
 
 class StoredUserSerializer(UserSerializer):
@@ -133,6 +137,20 @@ class UpsertedSerializer(serializers.Serializer[Any]):
     created = serializers.IntegerField()
     updated = serializers.IntegerField()
     unchanged = serializers.IntegerField()
+
+
+class TokenLifetimeSerializer(serializers.Serializer[Any]):
+    lifetime = serializers.IntegerField(
+        min_value=access.SHORTEST, max_value=access.LONGEST, default=access.LIFETIME, help_text="Seconds."
+    )
+
+
+class AccessTokenSerializer(serializers.Serializer[Any]):
+    token = serializers.CharField(
+        help_text="For the page of this one user; it holds a signature, and no secret of yours."
+    )
+    expires_in = serializers.IntegerField(help_text="Seconds.")
+    url = serializers.URLField(help_text="The address to connect to (`url` of client.js).")
 
 
 class EventSerializer(serializers.Serializer[Any]):

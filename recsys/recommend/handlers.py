@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from realtime import streams
-from realtime.subscription import RESUBSCRIBE
+from realtime.news import RESUBSCRIBE
 from recsys.catalog.counts import publish_counts, stream_of
 from recsys.catalog.selectors import without_posts
 from recsys.events.handlers import RECORDED

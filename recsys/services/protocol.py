@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from recsys.services.routing import REALTIME_PREFIX
 
@@ -65,6 +66,15 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+
+class LeanSocketProtocol(WebSocketsSansIOProtocol):
+    """Forgets a handshake that is over: a kilobyte for each open socket."""
+
+    def start_keepalive(self) -> None:
+        """Called once the handshake is complete."""
+        super().start_keepalive()
+        del self.request, self.response
 
 
 class HandingOver:

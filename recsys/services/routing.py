@@ -20,10 +20,10 @@ class Site:
         self.pages = WSGIBridge(pages, threads=settings.WEB_THREADS, max_body=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         self.realtime = realtime
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # Not a coroutine function, whose frame would be kept for as long as a socket is open.
         if scope["type"] == "websocket" or (scope["type"] == "http" and scope["path"].startswith(REALTIME_PREFIX)):
-            await self.realtime(scope, receive, send)
-        elif scope["type"] == "http":
-            await self.pages(scope, receive, send)
-        else:
-            raise ValueError(f"Unknown kind of connection: {scope['type']!r}")
+            return self.realtime(scope, receive, send)
+        if scope["type"] == "http":
+            return self.pages(scope, receive, send)
+        raise ValueError(f"Unknown kind of connection: {scope['type']!r}")

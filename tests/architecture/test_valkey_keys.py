@@ -221,7 +221,7 @@ def drive_partners() -> None:
 
 def drive_streams() -> None:
     streams.positions(["user:1"])
-    get_client().eval(*read_arguments({"user:1": None}, "a socket server"))
+    get_client().eval(*read_arguments([("user:1", None)], "a socket server"))
     get_client().eval(*beat_arguments([1, 2]))
     for number in range(HISTORY + 50):
         streams.append([("user:1", {"type": "post.new", "post": number})])

@@ -5,6 +5,7 @@ import pytest
 
 from realtime import coalescing, subscription
 from realtime.coalescing import coalesce, latest
+from realtime.news import News
 from realtime.scripts import Position
 from realtime.subscription import Subscription
 
@@ -55,12 +56,12 @@ def test_a_slow_reader_gets_fewer_events_before_being_told_to_reload(monkeypatch
     reader = Subscription("1", "news", "")
     reader.positions = {"a": Position(1, 0)}
     for offset in range(1, 40):
-        reader.take("a", [orjson.dumps({"type": "number", "number": offset})], Position(1, offset))
+        reader.take("a", News([orjson.dumps({"type": "number", "number": offset})], Position(1, offset)))
         assert len(reader._events) <= 12
     message = orjson.loads(reader.take_message().text)
     assert message["type"] == "events"
     numbers = [number for event in message["events"] for number in event.get("numbers", [event.get("number")])]
     assert numbers == list(range(1, 40))
     for offset in range(40, 60):
-        reader.take("a", [b'{"type":"unlike"}'], Position(1, offset))
+        reader.take("a", News([b'{"type":"unlike"}'], Position(1, offset)))
     assert orjson.loads(reader.take_message().text)["type"] == "resync"

@@ -51,11 +51,14 @@ async def watched(socket) -> None:
     assert (await socket.hear())["type"] == "subscribed"
 
 
-async def changes(socket, count: int) -> list[tuple[int, bool]]:
-    found: list[tuple[int, bool]] = []
-    while len(found) < count:
-        found += [(event["user"], event["online"]) for event in (await socket.hear())["events"]]
-    return found
+async def hears(socket, user: int, *, online: bool) -> list[int]:
+    """Wait for this change; return of whom else was spoken before."""
+    others: list[int] = []
+    while True:
+        for event in (await socket.hear())["events"]:
+            if (event["user"], event["online"]) == (user, online):
+                return others
+            others.append(event["user"])
 
 
 async def test_who_connects_is_online_and_is_told(client_of, shown, watching, valkey):
@@ -65,11 +68,10 @@ async def test_who_connects_is_online_and_is_told(client_of, shown, watching, va
         await until({ann}, of={ann, bob})
         await watched(socket)
         async with opened(sessions[1]):
-            while (bob, True) not in await changes(socket, 1):
-                pass  # it may hear of ann herself
+            await hears(socket, bob, online=True)
             await until({ann, bob}, of={ann, bob})
         await expire(valkey, bob)
-        assert await changes(socket, 1) == [(bob, False)]
+        await hears(socket, bob, online=False)
         await until({ann}, of={ann, bob})
 
 
@@ -77,14 +79,14 @@ async def test_coming_back_soon_is_no_absence(client_of, shown, watching):
     sessions = [(await database_sync_to_async(client_of)(name)).session.session_key for name in ("ann", "bob", "cleo")]
     bob, cleo = [await user_of(session) for session in sessions[1:]]
     async with opened(sessions[0]) as socket:
-        async with opened(sessions[1]):
-            await until({bob}, of={bob})
         await watched(socket)
+        async with opened(sessions[1]):
+            await hears(socket, bob, online=True)
         for _ in range(3):
             async with opened(sessions[1]):
                 await asyncio.sleep(0.3)
         async with opened(sessions[2]):
-            assert await changes(socket, 1) == [(cleo, True)], "nothing was said of the other"
+            assert bob not in await hears(socket, cleo, online=True)
 
 
 async def test_who_hides_is_not_shown(session, client_of, shown, watching):
@@ -95,9 +97,9 @@ async def test_who_hides_is_not_shown(session, client_of, shown, watching):
         await until({bob}, of={user, bob})
         await watched(socket)
         shown.add(bob)
-        assert await changes(socket, 1) == [(bob, False)], "without having left"
+        await hears(socket, bob, online=False)  # without having left
         shown.discard(bob)
-        assert await changes(socket, 1) == [(bob, True)]
+        assert user not in await hears(socket, bob, online=True)
 
 
 @pytest.mark.usefixtures("valkey")

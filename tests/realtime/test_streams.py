@@ -153,7 +153,7 @@ def test_only_processes_that_are_present_are_woken_and_each_once(valkey, monkeyp
 
 def visit(process: str, *names: str) -> None:
     """Read streams as the hub of a socket server does."""
-    get_client().eval(*scripts.read_arguments(dict.fromkeys(names), process))
+    get_client().eval(*scripts.read_arguments([(name, None) for name in names], process))
 
 
 def expire_presence(valkey: redis.Redis, *names: str) -> None:

@@ -9,6 +9,8 @@
 import "./live/state.js";
 import "./live/timeline.js";
 import "./live/notifications.js";
+import "./live/presence.js";
+import "./live/typing.js";
 import "./live/items.js";
 import "./live/recommendations.js";
 import "./live/trending.js";
