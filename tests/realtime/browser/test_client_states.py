@@ -108,7 +108,9 @@ def test_it_comes_back_ever_later_while_nothing_stands(open_tab, server):
 def test_the_wait_is_anything_between_nothing_and_a_bound(open_tab, server):
     server.blocked.add("websocket")
     tab = open_tab()
-    tab.run("() => { window.drawn = []; const random = Math.random; Math.random = () => (drawn.push(random()), drawn.at(-1)); }")
+    tab.run(
+        "() => { window.drawn = []; const random = Math.random; Math.random = () => (drawn.push(random()), drawn.at(-1)); }"
+    )
     tab.start("news", transports=["websocket"])
     wait_for(lambda: len(server.attempts) == 5)
     drawn = tab.run("drawn")
