@@ -14,7 +14,7 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -111,7 +111,7 @@ class Connection(ABC):
         subscription = Subscription(message.id, message.kind, message.arg)
         self._subscriptions[message.id] = subscription
         SUBSCRIPTIONS.inc()
-        self._start_job(subscription, self._join(subscription, message.position))
+        self._start_job(subscription, lambda: self._join(subscription, message.position))
 
     def unsubscribe(self, identifier: str) -> None:
         """End a subscription; MessageError where there is none of this name."""
@@ -147,19 +147,19 @@ class Connection(ABC):
         while jobs := list((self._jobs or {}).values()):
             await asyncio.wait(jobs)
 
-    def _start_job(self, subscription: Subscription, work: Coroutine[Any, Any, None]) -> None:
+    def _start_job(self, subscription: Subscription, work: Callable[[], Awaitable[None]]) -> None:
         if self._jobs is None:
             self._jobs = {}
         job = asyncio.create_task(self._run(subscription, work))
         self._jobs[subscription.identifier] = job
 
-    async def _run(self, subscription: Subscription, work: Coroutine[Any, Any, None]) -> None:
+    async def _run(self, subscription: Subscription, work: Callable[[], Awaitable[None]]) -> None:
         """Do what a subscription needs, and then, as often as that was asked meanwhile, renew it.
 
         One after the other: of two at once, the one that knows less might end last.
         """
         try:
-            await work
+            await work()  # begun here: a job may be cancelled before it has begun
             while subscription.renewal is not None and self._holds(subscription):
                 position, subscription.renewal = subscription.renewal, None
                 await self._ask_again(subscription, position)
@@ -221,7 +221,7 @@ class Connection(ABC):
         for subscription in self._subscriptions.values():
             subscription.renewal = token or subscription.renewal or ""
             if subscription.identifier not in (self._jobs or {}):
-                self._start_job(subscription, _nothing())
+                self._start_job(subscription, _nothing)
 
     async def _ask_again(self, subscription: Subscription, token: str) -> None:
         """Ask the rule: join the streams that are new, from `token` where it names them, and leave those it denies."""

@@ -107,7 +107,8 @@ class Hub:
         if not self._tasks:
             self._start(self._listen(), self._deliver(), self._check(), self._watch(), self._attendance.keep())
         try:
-            await asyncio.wait_for(self._joined.wait(), JOIN_TIMEOUT)
+            async with asyncio.timeout(JOIN_TIMEOUT):  # wait_for may lose a cancellation, and with it the end
+                await self._joined.wait()
         except TimeoutError:
             raise Closed(Close.TRY_LATER, "Streams cannot be read just now.") from None
 

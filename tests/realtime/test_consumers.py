@@ -38,6 +38,15 @@ async def test_an_event_arrives_with_the_position_after_it(session, names):
         assert recovery.token == frame["position"]
 
 
+async def test_a_subscription_that_ends_before_it_was_looked_at_leaves_nothing(session, names):
+    async with opened(session) as socket:
+        await socket.say(type="subscribe", id="1", kind="news")
+        await socket.say(type="unsubscribe", id="1")
+        await socket.say(type="ping")
+        assert await socket.hear() == {"type": "pong"}
+        await subscribed(socket)
+
+
 async def test_a_client_that_comes_back_gets_what_it_missed_once(session, names):
     async with opened(session) as socket:
         position = await subscribed(socket)

@@ -6,9 +6,12 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from realtime import hub, signals, streams
-from realtime.closing import Closed
+from realtime.closing import Close, Closed
+from realtime.messages import Message
+from realtime.polling import PollConnection
 from realtime.valkey import get_client
-from tests.realtime.conftest import append, requested
+from realtime.visitors import Visitor
+from tests.realtime.conftest import append, opened, requested
 
 
 def body(position: str = "", wait: float = 0, kind: str = "news") -> dict:
@@ -89,6 +92,22 @@ async def test_a_server_that_stops_sends_pollers_away(session, names, monkeypatc
     assert status == 503
     assert "retry-after" in headers
     assert (await _refused(session, body()))[0] == 503, "and takes no more"
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_poll_is_ended_at_whatever_moment_of_its_beginning(session, names, steps):
+    position = (await polled(session))["messages"][0]["position"]
+    async with opened(session):  # so that the hub runs already
+        poll = PollConnection(Visitor(), "192.0.2.1")
+        polling = asyncio.create_task(poll.serve([Message("subscribe", id="1", kind="news", position=position)], 20))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        while poll._serving is None:
+            await asyncio.sleep(0)
+        poll.end(Closed(Close.RESTARTING, "This server restarts."))
+        assert (await asyncio.wait({polling}, timeout=10))[0]
+        with pytest.raises(Closed):
+            polling.result()
 
 
 async def _refused(session: str, asked: dict) -> tuple[int, dict[str, str]]:
