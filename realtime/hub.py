@@ -112,23 +112,26 @@ class Hub:
             raise Closed(Close.TRY_LATER, "Streams cannot be read just now.") from None
 
     async def exit(self, listener: Listener) -> None:
-        """Remove a connection, and with the last one everything that runs for them."""
+        """Remove a connection, and before the last one everything that runs for them."""
+        if self.connections.has_no_other(listener):
+            await self._close()
         self.connections.remove(listener)
-        if not len(self.connections):
-            self._retire()
-            tasks, self._tasks = self._tasks, []
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.gather(
-                self._reads.settle(), self._visitors.settle(), *(grants.settle() for grants in self._grants.values())
-            )
-            await self._client.aclose()
 
     def change_visitor(self, listener: Listener, visitor: Visitor) -> None:
         """Let a connection be somebody's. Closed where they have too many."""
         if self.connections.change(listener, visitor):
             self._attendance.arrived(visitor.user_id)
+
+    async def _close(self) -> None:
+        self._retire()
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(
+            self._reads.settle(), self._visitors.settle(), *(grants.settle() for grants in self._grants.values())
+        )
+        await self._client.aclose()
 
     def _retire(self) -> None:
         """Leave those who come from now on to another hub."""

@@ -54,6 +54,10 @@ class Roster:
         """Users who are connected here."""
         return list(self._users)
 
+    def has_no_other(self, listener: Listener) -> bool:
+        """Whether nobody but this one is connected here."""
+        return len(self._listeners) == (listener in self._listeners)
+
     def check_address(self, address: str) -> None:
         """Raise Closed where this address has or opens too many connections. Before anything is asked of anybody."""
         most = settings.REALTIME_CONNECTIONS_PER_ADDRESS

@@ -15,7 +15,7 @@ from django.core import signing
 
 from realtime import access, connection, consumers, hub, roster, signals, streams, subscriptions
 from realtime.asgi import application
-from realtime.closing import Close
+from realtime.closing import Close, Closed
 from realtime.subscriptions import Grant, Request
 from tests.realtime.conftest import Socket, append, headers_of, opened
 
@@ -519,3 +519,75 @@ async def test_a_server_that_stops_sends_everybody_away_at_times_of_their_own(se
         await draining
     async with opened(session) as late:
         assert await late.closed_with() == Close.RESTARTING
+
+
+@pytest.fixture
+def leaving(monkeypatch) -> tuple[asyncio.Event, asyncio.Event]:
+    """Connections that end: the first event says that one is about to, and goes on with the second."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    stop = connection.Connection._stop
+
+    async def slowly(self) -> None:
+        begun.set()
+        await go_on.wait()
+        await stop(self)
+
+    monkeypatch.setattr(connection.Connection, "_stop", slowly)
+    return begun, go_on
+
+
+async def test_who_is_closed_while_leaving_leaves_nothing_behind(session, names, leaving):
+    begun, go_on = leaving
+    async with opened(session) as socket:
+        await subscribed(socket)
+        mine = hub.Hub.of_running_loop()
+        await socket.send_input({"type": "websocket.disconnect", "code": 1001})
+        await asyncio.wait_for(begun.wait(), 5)
+        for listener in mine.connections:
+            listener.end(Closed(Close.RESTARTING, "This server restarts."))
+        go_on.set()
+    assert not len(mine.connections)
+    assert not mine._streams
+
+
+async def test_who_is_closed_at_the_last_moment_leaves_nothing_behind(session, names, monkeypatch):
+    async with opened(session) as socket:
+        await subscribed(socket)
+        mine = hub.Hub.of_running_loop()
+
+        async def go(self, event):
+            self.end(Closed(Close.TOO_SLOW, "Too many answers wait to be taken."))
+            raise Closed(Close.TOO_MANY, "Too many messages.")
+
+        monkeypatch.setattr(consumers.SocketConnection, "_handle", go)
+        await socket.say(type="ping")
+        assert await socket.closed_with() in (Close.TOO_SLOW, Close.TOO_MANY)
+    assert not len(mine.connections)
+    assert not mine._streams
+
+
+async def test_the_last_one_is_told_too_before_a_server_stops(session, names, monkeypatch):
+    monkeypatch.setattr(hub.Hub, "_draining", {})
+    close = hub.Hub._close
+
+    async def slowly(self) -> None:
+        await asyncio.sleep(0.1)
+        await close(self)
+
+    monkeypatch.setattr(hub.Hub, "_close", slowly)
+    async with opened(session) as socket:
+        await subscribed(socket)
+        await hub.Hub.drain()
+        assert not socket.output_queue.empty(), "what is not said by now is never said"
+        assert await socket.closed_with() == Close.RESTARTING
+
+
+async def test_a_connection_that_has_gone_renews_nothing(session, names):
+    async with opened(session) as socket:
+        await subscribed(socket)
+        mine = hub.Hub.of_running_loop()
+        ((reader, listener),) = mine._streams["news:1"].readers.items()
+    names.append("news:3")
+    reader.renewal = ""
+    listener.has_news(reader)
+    assert not listener._jobs
