@@ -307,13 +307,14 @@ class Hub:
     async def _watch(self) -> None:
         """Close the connections of those who may not be here any more. All are looked at once in SESSION_INTERVAL."""
         while True:
-            parts = list(chunks(iter(self.connections), visitors.CHUNK)) or [[]]
-            for part in parts:
-                await asyncio.sleep(SESSION_INTERVAL / len(parts))
-                try:
-                    await self._dismiss_departed(part)
-                except Exception as error:  # the database is away: nobody can log out either
-                    logger.warning("hub_cannot_check_sessions", error=repr(error))
+            turns = len(self.connections) // visitors.CHUNK + 1
+            await asyncio.sleep(SESSION_INTERVAL / turns)
+            # Taken after the pause: whoever came meanwhile may have logged out meanwhile.
+            part = self.connections.take_turn(-(-len(self.connections) // turns))
+            try:
+                await self._dismiss_departed(part)
+            except Exception as error:  # the database is away: nobody can log out either
+                logger.warning("hub_cannot_check_sessions", error=repr(error))
 
     async def _dismiss_departed(self, listeners: list[Listener]) -> None:
         shown = [listener.visitor for listener in listeners if listener.visitor.user_id is not None]

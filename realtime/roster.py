@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Protocol
 
 from django.conf import settings
@@ -38,7 +39,7 @@ class Roster:
     """Who is connected here, and whether one more may be."""
 
     def __init__(self) -> None:
-        self._listeners: set[Listener] = set()
+        self._listeners: dict[Listener, None] = {}  # in the order of their turns
         self._users: Counter[int] = Counter()
         self._addresses: Counter[str] = Counter()
         self._arrivals = Addresses(settings.REALTIME_NEW_CONNECTIONS_PER_SECOND)
@@ -53,6 +54,13 @@ class Roster:
     def users(self) -> list[int]:
         """Users who are connected here."""
         return list(self._users)
+
+    def take_turn(self, count: int) -> list[Listener]:
+        """The `count` connections that were not taken for longest, or came first."""
+        turn = list(islice(self._listeners, count))
+        for listener in turn:
+            self._listeners[listener] = self._listeners.pop(listener)
+        return turn
 
     def has_no_other(self, listener: Listener) -> bool:
         """Whether nobody but this one is connected here."""
@@ -72,7 +80,7 @@ class Roster:
     def add(self, listener: Listener) -> bool:
         """Add a connection; whether it is its user's first one here. Raises Closed where there are too many."""
         self.check_user(listener.visitor.user_id)
-        self._listeners.add(listener)
+        self._listeners[listener] = None
         self._addresses[listener.address] += 1
         CONNECTIONS.labels(listener.transport).inc()
         return self._count(listener.visitor.user_id, 1)
@@ -80,7 +88,7 @@ class Roster:
     def remove(self, listener: Listener) -> None:
         if listener not in self._listeners:
             return
-        self._listeners.remove(listener)
+        del self._listeners[listener]
         self._addresses[listener.address] -= 1
         if not self._addresses[listener.address]:
             del self._addresses[listener.address]

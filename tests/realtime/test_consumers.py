@@ -13,7 +13,7 @@ from channels.layers import get_channel_layer
 from django.contrib.auth import get_user_model
 from django.core import signing
 
-from realtime import access, connection, consumers, hub, roster, signals, streams, subscriptions
+from realtime import access, connection, consumers, hub, roster, signals, streams, subscriptions, visitors
 from realtime.asgi import application
 from realtime.closing import Close, Closed
 from realtime.subscriptions import Grant, Request
@@ -591,3 +591,20 @@ async def test_a_connection_that_has_gone_renews_nothing(session, names):
     reader.renewal = ""
     listener.has_news(reader)
     assert not listener._jobs
+
+
+async def test_who_has_just_come_is_looked_at_the_next_time(session, names, monkeypatch):
+    """Or somebody who logs out at once would stay for nearly two intervals."""
+    monkeypatch.setattr(hub, "SESSION_INTERVAL", 0.5)
+    looks: list[int] = []
+    monkeypatch.setattr(visitors, "find_departed", lambda shown: looks.append(len(shown)) or [])
+    async with opened(session) as first:
+        await subscribed(first)
+        while not looks:
+            await asyncio.sleep(0.01)
+        async with opened(session) as second:
+            await subscribed(second)
+            before = len(looks)
+            while len(looks) == before:
+                await asyncio.sleep(0.01)
+            assert looks[before] == 2
