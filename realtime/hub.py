@@ -21,12 +21,14 @@ from weakref import WeakKeyDictionary
 import redis
 import structlog
 from channels.layers import get_channel_layer
+from django.conf import settings
 from prometheus_client import Counter, Gauge
 
 from realtime import eager, signals, streams, subscriptions, visitors, wake
 from realtime.attendance import Attendance
 from realtime.batches import PAUSE, Batches, in_database
 from realtime.closing import Close, Closed
+from realtime.limits import Addresses
 from realtime.messages import Message
 from realtime.news import News
 from realtime.roster import Listener, Roster
@@ -65,10 +67,13 @@ class Hub:
 
     _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
     _draining: WeakKeyDictionary[asyncio.AbstractEventLoop, bool] = WeakKeyDictionary()
+    # Who opens one connection after the other meets another hub each time.
+    _arrivals: WeakKeyDictionary[asyncio.AbstractEventLoop, Addresses] = WeakKeyDictionary()
 
     def __init__(self) -> None:
         self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self.connections = Roster()
+        rate = settings.REALTIME_NEW_CONNECTIONS_PER_SECOND
+        self.connections = Roster(self._arrivals.setdefault(asyncio.get_running_loop(), Addresses(rate)))
         self._streams: dict[str, _Stream] = {}
         self._woken: dict[str, None] = {}
         self._work = asyncio.Event()

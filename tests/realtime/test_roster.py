@@ -4,13 +4,15 @@ from types import SimpleNamespace
 
 import pytest
 
+from realtime.closing import Closed
+from realtime.limits import Addresses
 from realtime.roster import Roster
 from realtime.visitors import Visitor
 
 
 @pytest.fixture
 def roster() -> Roster:
-    return Roster()
+    return Roster(Addresses(rate=50))
 
 
 def listener(address: str = "192.0.2.1", user: int | None = None) -> SimpleNamespace:
@@ -31,3 +33,13 @@ def test_everybody_has_a_turn_before_anybody_has_a_second(roster):
     roster.remove(second)
     assert roster.take_turn(2) == [third, first]
     assert roster.take_turn(5) == [late, third, first]
+
+
+def test_who_asked_at_the_same_time_is_counted_when_they_are_let_in(roster, settings):
+    settings.REALTIME_CONNECTIONS_PER_ADDRESS = 1
+    roster.check_address("192.0.2.1")
+    roster.check_address("192.0.2.1")
+    roster.add(listener())
+    with pytest.raises(Closed, match="too many connections"):
+        roster.add(listener())
+    roster.add(listener("192.0.2.2"))
