@@ -26,7 +26,7 @@ from prometheus_client import Counter, Gauge
 
 from realtime import eager, signals, streams, subscriptions, visitors, wake
 from realtime.attendance import Attendance
-from realtime.batches import PAUSE, Batches, in_database
+from realtime.batches import PAUSE, Batches, Overloaded, in_database
 from realtime.closing import Close, Closed
 from realtime.limits import Addresses
 from realtime.messages import Message
@@ -112,7 +112,8 @@ class Hub:
         if not self._tasks:
             self._start(self._listen(), self._deliver(), self._check(), self._watch(), self._attendance.keep())
         try:
-            await asyncio.wait_for(self._joined.wait(), JOIN_TIMEOUT)
+            async with asyncio.timeout(JOIN_TIMEOUT):  # wait_for may lose a cancellation, and with it the end
+                await self._joined.wait()
         except TimeoutError:
             raise Closed(Close.TRY_LATER, "Streams cannot be read just now.") from None
 
@@ -182,6 +183,7 @@ class Hub:
             found = await self._read(wanted)
             # Deliveries go on meanwhile, without those who are still catching up.
             while behind := {name: part.position for name, part in found.items() if self._is_ahead(name, part)}:
+                self._wake(behind)  # were it the stream that went back, the next delivery would find out
                 for name, part in (await self._read(behind)).items():
                     found[name] = _joined(found[name], part)
         except BaseException:
@@ -190,6 +192,8 @@ class Hub:
         for name, part in found.items():
             stream = self._streams[name]
             stream.position = stream.position or part.position
+            if stream.position.epoch != part.position.epoch:
+                self._wake([name])  # it was lost: the others need not wait for the next check
             subscription.positions[name] = part.position
         return found
 
@@ -281,7 +285,7 @@ class Hub:
             wanted = {name: self._streams[name].position for name in names if name in self._streams}
             try:
                 found = await self._read(wanted)
-            except (redis.RedisError, OSError) as error:
+            except (redis.RedisError, OSError, Overloaded) as error:
                 logger.warning("hub_cannot_read", error=repr(error), streams=len(wanted))
                 await asyncio.sleep(RETRY)
                 # Whatever else was written meanwhile has woken nobody.
@@ -301,10 +305,10 @@ class Hub:
         DELIVERED.inc(len(news.texts) * len(readers))
         for place, (subscription, listener) in enumerate(readers, 1):
             if subscription.ready and name in subscription.positions:
-                if part.events is None:
-                    subscription.lose({name: part.position})
-                else:
+                if part.events is not None:
                     subscription.take(name, news)
+                elif subscription.positions[name] != part.position:
+                    subscription.lose({name: part.position})
                 listener.has_news(subscription)
             if not place % READERS_AT_ONCE:
                 await asyncio.sleep(0)  # pings and handshakes want their turn
