@@ -223,3 +223,12 @@ async def test_an_answer_that_waits_is_ended_with_the_log_in(session, names, mon
     for listener in hub.Hub.of_running_loop().connections:
         listener.end(Closed(4401, "You are no longer logged in."))
     assert (await asyncio.wait_for(polling, 10))[0] == 401
+
+
+async def test_polls_one_after_the_other_are_counted_too(session, names, settings):
+    settings.REALTIME_NEW_CONNECTIONS_PER_SECOND = 1
+    for _ in range(10):
+        await polled(session)
+    status, headers = await _refused(session, body())
+    assert status == 429
+    assert int(headers["retry-after"]) >= 5
