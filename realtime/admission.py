@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
-import redis
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
 from django.http import parse_cookie
 
 from realtime.asgi_types import Scope
-from realtime.batches import Overloaded
+from realtime.batches import OUTAGES, Overloaded
 from realtime.closing import Close, Closed
 from realtime.hub import Hub
 from realtime.origins import header, is_own_origin
 from realtime.visitors import Credentials, Visitor
 
-AWAY = (redis.RedisError, OSError, DatabaseError, InterfaceError, Overloaded)  # a service is, for a while
+AWAY = (*OUTAGES, Overloaded)  # for a while
 logger = structlog.get_logger(__name__)
 
 

@@ -7,13 +7,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from django.db import close_old_connections
+import redis
+from django.db import InterfaceError, OperationalError, close_old_connections
 from prometheus_client import Counter
 
 PAUSE = 0.05  # seconds between the beginnings of two batches that go to the database
+CROWD = 5  # questions at once, from which on the pause is CROWD_PAUSES times as long: who waits with many can wait
+CROWD_PAUSES = 5
 MOST = 500  # questions of one batch
 MOST_WAITING = 10_000
 
+OUTAGES = (OperationalError, InterfaceError, redis.RedisError, OSError)  # what a service that is away raises
 CALLS = Counter("tributary_realtime_database_calls", "Times that socket servers asked the database.", ["what"])
 # No connection of a client holds one of the database: these few threads keep theirs.
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="realtime-db")
@@ -43,9 +47,9 @@ async def in_database(what: str, function: Callable[..., T], *arguments: object)
 class Batches(Generic[Question, Answer]):
     """`answer` answers many questions at once, in their order; `ask` gives each asker its own answer.
 
-    Whoever comes alone is answered at once. While a batch is being answered, and for `pause` seconds after it began,
-    the next questions gather and go together. Where `answer` raises, everybody of that batch gets the error. For one
-    event loop.
+    Whoever comes alone is answered at once. While a batch is being answered, and for `pause` seconds after it began
+    (longer where many come), the next questions gather and go together. Where a service is away, everybody of the batch gets the error; where
+    `answer` fails otherwise, those do without whom it does not. For one event loop.
     """
 
     def __init__(
@@ -78,7 +82,8 @@ class Batches(Generic[Question, Answer]):
             while self._waiting:
                 if (pause := self._next - loop.time()) > 0:
                     await asyncio.sleep(pause)
-                self._next = loop.time() + self._pause
+                crowd = len(self._waiting) > CROWD
+                self._next = loop.time() + self._pause * (CROWD_PAUSES if crowd else 1)
                 batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
                 # Whoever has gone meanwhile wants no answer.
                 await self._ask([(question, answer) for question, answer in batch if not answer.done()])
@@ -94,6 +99,11 @@ class Batches(Generic[Question, Answer]):
                 if not future.done():
                     future.set_result(answer)
         except Exception as error:
+            if len(batch) > 1 and not isinstance(error, OUTAGES):
+                # One of them may be at fault, and is not to take the others with it.
+                await self._ask(batch[: len(batch) // 2])
+                await self._ask(batch[len(batch) // 2 :])
+                return
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)

@@ -188,9 +188,16 @@ class Connection(ABC):
         self.hub.leave(subscription, subscription.positions)
 
     async def _granted(self, subscription: Subscription) -> Grant:
-        grant = await self.hub.grant(subscription.kind, Request(self.visitor.user_id, subscription.arg))
+        about = f"{subscription.kind!r} {subscription.arg!r}"
+        try:
+            grant = await self.hub.grant(subscription.kind, Request(self.visitor.user_id, subscription.arg))
+        except AWAY:
+            raise
+        except Exception as error:
+            logger.error("rule_failed", kind=subscription.kind, arg=subscription.arg, exc_info=error)
+            message = f"This server failed to find out what {about} is. Its staff can read why."
+            raise MessageError(message, subscription.identifier, code="failed") from None
         if grant is None:
-            about = f"{subscription.kind!r} {subscription.arg!r}"
             raise MessageError(f"There is nothing to subscribe to as {about}.", subscription.identifier, code="denied")
         return grant
 

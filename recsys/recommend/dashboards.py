@@ -7,7 +7,7 @@ has asked for lately are ranked anew, each at most once in SECONDS.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from recsys.events.heat import totals
 from recsys.outbox.pacing import Pace
 from recsys.outbox.rows import Child, Row
 from recsys.recommend import engine
+from recsys.recommend.candidates import fetch
 from recsys.recommend.keys import DASHBOARDS, MOST_DASHBOARDS
 from recsys.recommend.slates import ServedEntry, ServedSlate
 
@@ -41,6 +42,13 @@ TOPIC = "recommend.trending"
 SECONDS, SLOWEST = 2.0, 60.0
 PER_SECOND = 10
 
+# Those of the regions, each with who asks for it, that there are for them.
+_PARTS = """
+    SELECT asked.reader, asked.region FROM unnest(%(users)s::bigint[], %(regions)s::text[]) AS asked (reader, region)
+    WHERE EXISTS (SELECT FROM events_itemheat heat WHERE heat.region = asked.region)
+       OR EXISTS (SELECT FROM accounts_user who WHERE who.id = asked.reader AND who.region = asked.region)
+"""
+
 logger = structlog.get_logger(__name__)
 
 
@@ -50,12 +58,28 @@ def stream_of(region: str) -> str:
 
 
 def dashboard_rule(requests: Sequence[Request]) -> list[Grant | None]:
-    """Rule of the subscription kind "trending": for everybody; the argument is a region."""
-    regions = [_region(request.argument) for request in requests]
+    """Rule of the subscription kind "trending": for everybody; the argument is a region.
+
+    Of a country's parts there are those that something happened in, and for people who live there their own: whoever
+    makes names up makes nobody rank anything.
+    """
+    asked = [(request.user, _region(request.argument)) for request in requests]
+    there = _parts_among({(user, region) for user, region in asked if region and "-" in region})
+    regions = [
+        region if region is None or "-" not in region or (user, region) in there else None for user, region in asked
+    ]
     trip = Trip()
     _note(trip, [region for region in regions if region is not None])
     trip.go()
     return [None if region is None else Grant([stream_of(region)]) for region in regions]
+
+
+def _parts_among(asked: Collection[tuple[int | None, str]]) -> set[tuple[int | None, str]]:
+    if not asked:
+        return set()
+    users, regions = zip(*asked, strict=True)
+    found = fetch(_PARTS, {"users": [user or 0 for user in users], "regions": list(regions)})
+    return {(user or None, region) for user, region in found}
 
 
 def position_of(region: str) -> str:

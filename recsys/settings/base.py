@@ -241,6 +241,8 @@ OPERATION_FIGURES = ["feeds.audit_runs.figures"]
 DEMO_COMMUNITY = "feeds.demo.load_community"
 BENCHES = {
     "outbox": "recsys.outbox.bench",
+    "sockets": "feeds.bench.sockets",
+    "reconnect": "feeds.bench.reconnect",
     "delivery": "feeds.bench.delivery",
     "fanout": "feeds.bench.fanout",
     "celebrity": "feeds.bench.celebrity",

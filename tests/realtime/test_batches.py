@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import OperationalError
 
 from realtime import batches
 from realtime.batches import Batches, Overloaded, in_database
@@ -47,16 +48,17 @@ async def test_who_has_gone_is_not_asked_for(asked):
     assert asked == [[1], [3]]
 
 
-async def test_an_error_is_everybodys_of_the_batch_and_of_no_other(asked):
+@pytest.mark.parametrize(("error", "hit"), [(ValueError, [False, True, False]), (OperationalError, [True] * 3)])
+async def test_a_fault_is_of_those_who_make_it_and_an_outage_everybodys(asked, error, hit):
     async def refuse(numbers):
         if 13 in numbers:
-            raise ValueError("13")
+            raise error("13")
         return list(numbers)
 
     numbers = Batches(refuse, pause=0.2)
     await numbers.ask(1)
-    answers = await asyncio.gather(numbers.ask(13), numbers.ask(2), return_exceptions=True)
-    assert [str(answer) for answer in answers] == ["13", "13"]
+    answers = await asyncio.gather(*(numbers.ask(number) for number in (2, 13, 3)), return_exceptions=True)
+    assert [isinstance(answer, error) for answer in answers] == hit
     assert await numbers.ask(2) == 2
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,8 +11,9 @@ from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.contrib.auth import get_user_model
+from django.core import signing
 
-from realtime import connection, consumers, hub, roster, streams, subscriptions
+from realtime import access, connection, consumers, hub, roster, signals, streams, subscriptions
 from realtime.asgi import application
 from realtime.closing import Close
 from realtime.subscriptions import Grant, Request
@@ -398,3 +400,122 @@ async def test_a_path_without_a_socket_says_so():
     assert (await socket.connect())[0]
     assert await socket.closed_with() == Close.NO_SUCH_PATH
     await socket.wait()
+
+
+async def test_a_rule_that_fails_costs_its_subscription_alone(session, names, monkeypatch):
+    def fail(requests):
+        raise ArithmeticError("a fault in the program")
+
+    monkeypatch.setitem(subscriptions._rules, "broken", fail)
+    async with opened(session) as socket:
+        await socket.say(type="subscribe", id="2", kind="broken")
+        error = await socket.hear()
+        assert (error["type"], error["id"], error["code"]) == ("error", "2", "failed")
+        await subscribed(socket)
+
+
+async def test_a_signal_reaches_the_readers(session, names, monkeypatch):
+    monkeypatch.setitem(
+        signals._rules, ("news", "typing"), lambda user, arg: [("news:1", {"type": "t"})] if user else None
+    )
+    async with opened(session) as socket, opened(None) as stranger:
+        await subscribed(stranger)
+        await socket.say(type="signal", kind="news", name="typing")
+        assert (await stranger.hear())["events"] == [{"type": "t"}]
+        await stranger.say(type="signal", kind="news", name="typing")
+        assert (await stranger.hear())["code"] == "denied"
+
+
+@pytest.fixture
+def issuers(monkeypatch) -> set[str]:
+    """Those who may give tokens."""
+    valid = {"key:1"}
+    monkeypatch.setattr(access, "_checks", [valid.intersection])
+    return valid
+
+
+@pytest.fixture
+def rea(transactional_db) -> int:
+    return get_user_model().objects.create(username="rea").pk
+
+
+async def test_a_token_lets_in_and_is_renewed_over_the_same_socket(rea, names, issuers, monkeypatch):
+    monkeypatch.setattr(hub, "SESSION_INTERVAL", 0.1)
+    asked: list[Request] = []
+    rule = subscriptions._rules["news"]
+    monkeypatch.setitem(subscriptions._rules, "news", lambda requests: asked.extend(requests) or rule(requests))
+    async with opened(None) as socket:
+        first = access.make_token(user=rea, issuer="key:1", lifetime=60)
+        await socket.say(type="authenticate", token=first)
+        answer = await socket.hear()
+        assert answer["type"] == "authenticated"
+        assert 50 < answer["expires_in"] <= 60
+        await subscribed(socket)
+        assert asked == [Request(rea)]
+        await socket.say(type="authenticate", token=access.make_token(user=rea, issuer="key:1", lifetime=600))
+        assert (await socket.hear())["expires_in"] > 500
+        later = time.time() + 300
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda: later)
+            await asyncio.sleep(0.5)
+        await append("news:1", n=1)
+        assert (await socket.hear())["events"] == [{"type": "test", "n": 1}]
+        issuers.clear()
+        assert await socket.closed_with() == Close.NOT_LOGGED_IN
+
+
+@pytest.mark.parametrize("token", ["nonsense", "another's", "expired"])
+async def test_a_token_that_does_not_hold_closes_the_socket(rea, names, issuers, token):
+    async with opened(None) as socket:
+        await socket.say(type="authenticate", token=access.make_token(user=rea, issuer="key:1"))
+        await socket.hear()
+        if token == "another's":
+            other = await database_sync_to_async(get_user_model().objects.create)(username="other")
+            token = access.make_token(user=other.pk, issuer="key:1")
+        elif token == "expired":
+            token = signing.dumps({"u": rea, "i": "key:1", "e": 1}, salt="realtime.access")
+        await socket.say(type="authenticate", token=token)
+        assert await socket.closed_with() == Close.NOT_LOGGED_IN
+
+
+async def test_a_token_in_the_handshake_needs_no_origin(rea, names, issuers):
+    bearer = (b"authorization", b"Bearer " + access.make_token(user=rea, issuer="key:1").encode())
+    socket = Socket(application, "/realtime/ws", headers=[*headers_of(origin=None), bearer])
+    await socket.connect()
+    await subscribed(socket)
+    await socket.disconnect()
+
+
+async def test_an_address_has_a_bounded_number_of_connections(transactional_db, settings):
+    settings.REALTIME_CONNECTIONS_PER_ADDRESS = 1
+    async with opened(None) as first:
+        await first.say(type="ping")
+        await first.hear()
+        async with opened(None) as second:
+            assert await second.closed_with() == Close.TOO_MANY
+
+
+async def test_an_address_opens_connections_at_a_bounded_rate(transactional_db, settings):
+    settings.REALTIME_NEW_CONNECTIONS_PER_SECOND = 1
+    async with opened(None) as first:
+        await first.say(type="ping")
+        await first.hear()
+        for _ in range(9):
+            async with opened(None):
+                pass
+        async with opened(None) as one_more:
+            assert await one_more.closed_with() == Close.TOO_MANY
+
+
+async def test_a_server_that_stops_sends_everybody_away_at_times_of_their_own(session, names, monkeypatch):
+    monkeypatch.setattr(hub.Hub, "_draining", {})
+    async with opened(session) as first, opened(session) as second:
+        await subscribed(first)
+        await subscribed(second)
+        draining = asyncio.create_task(hub.Hub.drain())
+        goodbyes = [await first.hear(), await second.hear()]
+        assert {one["code"] for one in goodbyes} == {Close.RESTARTING}
+        assert len({one["retry_in"] for one in goodbyes}) == 2
+        await draining
+    async with opened(session) as late:
+        assert await late.closed_with() == Close.RESTARTING

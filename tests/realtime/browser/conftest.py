@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Tab:
     """A tab with `page.js`: it is told what to follow, and asked what it has seen."""
 
-    def __init__(self, page: Page, url: str, *, clock: bool, script: str) -> None:
+    def __init__(self, page: Page, url: str, *, clock: bool = False, script: str = "") -> None:
         self.page = page
         if clock:
             page.clock.install()

@@ -7,30 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
-import uvicorn
 
 from realtime.asgi_types import Receive, Scope, Send
 from realtime.limits import Allowance
+from tests.realtime.browser.serving import ThreadedServer, answer
 
-HERE = Path(__file__).parent
-CLIENT = HERE.parents[2] / "realtime/static/realtime/client.js"
-PAGE = b'<!doctype html><title>Page</title><script type="module" src="/page.js"></script>'
-FILES = {
-    "/page": (b"text/html", lambda: PAGE),
-    "/elsewhere": (b"text/html", lambda: b"<!doctype html><title>Elsewhere</title>"),
-    "/page.js": (b"text/javascript", (HERE / "page.js").read_bytes),
-    "/static/realtime/client.js": (b"text/javascript", CLIENT.read_bytes),
-}
 HTTP_STATUS = {4401: 401, 4403: 403, 4404: 404, 4429: 429}
 Message = dict[str, Any]
 
@@ -61,26 +50,20 @@ class ScriptedServer:
         self.tokens: set[str] | None = None  # those that are good; None: nobody need log in
         self.expires_in = 600.0
         self.limit = 60
-        self._config = uvicorn.Config(self, port=0, lifespan="off", log_level="critical", ws="websockets-sansio")
-        self._server = uvicorn.Server(self._config)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._serve, name="scripted server")
+        self._server = ThreadedServer(self._serve)
 
     # For tests
 
     def start(self) -> None:
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
+        self._server.start()
 
     def stop(self) -> None:
         self.drop()
-        self._server.should_exit = True
-        self._thread.join(10)
+        self._server.stop()
 
     @property
     def url(self) -> str:
-        return f"http://localhost:{self._server.servers[0].sockets[0].getsockname()[1]}"
+        return self._server.url
 
     def publish(self, stream: str, *events: Any, parts: int = 1, lost: bool = False) -> None:
         """Append to a stream; `parts` are the messages it goes out in, and without the last where `lost`."""
@@ -103,12 +86,9 @@ class ScriptedServer:
 
     # The application
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        if path in FILES:
-            content_type, read = FILES[path]
-            await _answer(send, 200, read(), (b"content-type", content_type))
-        elif scope["type"] == "websocket":
+        if scope["type"] == "websocket":
             await self._socket(receive, send)
         elif path == "/realtime/sse":
             await self._stream(scope, receive, send)
@@ -116,9 +96,9 @@ class ScriptedServer:
             await self._poll(scope, receive, send)
         elif path == "/realtime/signal":
             self.signals.append(orjson.loads(await _body(receive)))
-            await _answer(send, 204, b"")
+            await answer(send, 204, b"")
         else:
-            await _answer(send, 404, b"")
+            await answer(send, 404, b"")
 
     async def _socket(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -218,12 +198,12 @@ class ScriptedServer:
             if messages[-1:] == [None] and len(messages) == 1 + len(connection.streams):
                 return  # dropped: an answer that breaks off
             said = [message for message in messages if message]
-            await _answer(send, 200, orjson.dumps({"messages": said, "retry_in": 0}))
+            await answer(send, 200, orjson.dumps({"messages": said, "retry_in": 0 if body["wait"] else 5000}))
 
     async def _admit(self, transport: str, token: str, send: Send) -> bool:
         """Whether a request is let in; else it has been answered."""
         if transport in self.blocked:
-            await _answer(send, 403, b"<h1>The proxy says no</h1>", (b"content-type", b"text/html"))
+            await answer(send, 403, b"<h1>The proxy says no</h1>", [(b"content-type", b"text/html")])
             return False
         refusal = self.refuse_with
         if self.tokens is not None and token not in self.tokens:
@@ -233,7 +213,7 @@ class ScriptedServer:
         after = refusal.get("retry_in")
         headers = [] if after is None else [(b"retry-after", str(after // 1000).encode())]
         said = orjson.dumps({"code": "refused", "message": "Not now."})
-        await _answer(send, HTTP_STATUS.get(refusal["code"], 503), said, *headers)
+        await answer(send, HTTP_STATUS.get(refusal["code"], 503), said, headers)
         return False
 
     # Subscriptions, in the server's loop
@@ -292,21 +272,11 @@ class ScriptedServer:
             connection.out.put_nowait({"type": "goodbye", "message": "", **message})
         connection.out.put_nowait(None)
 
-    def _call(self, act: Any, *arguments: Any) -> None:
-        """Do it in the server's loop, and wait until it is done."""
-
+    def _call(self, act: Callable[..., None], *arguments: Any) -> None:
         async def done() -> None:
             act(*arguments)
 
-        assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(done(), self._loop).result(10)
-
-    def _serve(self) -> None:
-        async def serve() -> None:
-            self._loop = asyncio.get_running_loop()
-            await self._server.serve()
-
-        asyncio.run(serve())
+        self._server.call(done)
 
 
 def _is_news(messages: list[Message | None], old: set[str]) -> bool:
@@ -335,9 +305,3 @@ async def _body(receive: Receive) -> bytes:
         if not event["more_body"]:
             break
     return body
-
-
-async def _answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
-    policy = (b"content-security-policy", b"default-src 'self'")
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, policy]})
-    await send({"type": "http.response.body", "body": body})

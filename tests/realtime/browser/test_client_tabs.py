@@ -12,7 +12,9 @@ from tests.site import wait_for
 EACH = pytest.mark.parametrize("transport", ["websocket", "sse", "poll"])
 # A tab whose timers the browser does not let go off.
 WITHOUT_TIMERS = "window.setTimeout = () => 0;"
-WITHOUT_LOCKS = "Object.defineProperty(Navigator.prototype, 'locks', { get: undefined }); delete Navigator.prototype.locks;"
+WITHOUT_LOCKS = (
+    "Object.defineProperty(Navigator.prototype, 'locks', { get: undefined }); delete Navigator.prototype.locks;"
+)
 
 
 def share(tab: Tab, *kinds: str, **options: object) -> Tab:

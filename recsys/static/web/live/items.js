@@ -22,7 +22,8 @@ function show(item, counts) {
 
 on("item.counts", ({ item, counts }) => show(item, counts));
 
-// What was missed cannot be had: ask for the counters, and take away the posts that are gone meanwhile.
+// What was missed cannot be had, or none of these may be followed any more: ask for the counters, and take away the posts
+// that are gone meanwhile.
 function askSoon(marker, wait = Math.random() * SPREAD) {
   setTimeout(() => marker.isConnected && ask(marker).catch(() => askSoon(marker, ASK_AGAIN * (1 + Math.random()))), wait);
 }
@@ -38,4 +39,4 @@ async function ask(marker) {
   }
 }
 
-watch("items", { onResync: askSoon, most: MOST });
+watch("items", { onResync: (marker) => askSoon(marker), onError: (marker) => askSoon(marker), most: MOST });
