@@ -14,7 +14,7 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -61,16 +61,25 @@ class Connection(ABC):
             raise
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        SUBSCRIPTIONS.dec(len(self._subscriptions))
+        # From here on `end` does nothing: what it cancels would stay behind in the hub.
+        serving, self._serving = self._serving, None
+        if self._end is not None and not isinstance(error, asyncio.CancelledError):
+            try:
+                await asyncio.sleep(0)  # it was called at the last moment, and its cancellation comes now
+            except asyncio.CancelledError as late:
+                error = late
         await self._stop()
+        # Whoever drains the hub takes its connections' goodbyes for said once they have gone: nothing waits after this.
         await self.hub.exit(self)
-        if isinstance(error, asyncio.CancelledError) and self._end is not None and self._serving is not None:
+        if isinstance(error, asyncio.CancelledError) and self._end is not None and serving is not None:
             # It ends here and not by this cancellation, which time-outs after it would otherwise take for their own.
-            self._serving.uncancel()
+            serving.uncancel()
             raise self._end from None
 
     async def _stop(self) -> None:
-        for subscription in self._subscriptions.values():
+        subscriptions, self._subscriptions = self._subscriptions, {}  # nobody can renew them any more
+        SUBSCRIPTIONS.dec(len(subscriptions))
+        for subscription in subscriptions.values():
             self.hub.leave(subscription, subscription.positions)
         if jobs := list((self._jobs or {}).values()):
             for job in jobs:
@@ -111,7 +120,7 @@ class Connection(ABC):
         subscription = Subscription(message.id, message.kind, message.arg)
         self._subscriptions[message.id] = subscription
         SUBSCRIPTIONS.inc()
-        self._start_job(subscription, self._join(subscription, message.position))
+        self._start_job(subscription, lambda: self._join(subscription, message.position))
 
     def unsubscribe(self, identifier: str) -> None:
         """End a subscription; MessageError where there is none of this name."""
@@ -147,19 +156,19 @@ class Connection(ABC):
         while jobs := list((self._jobs or {}).values()):
             await asyncio.wait(jobs)
 
-    def _start_job(self, subscription: Subscription, work: Coroutine[Any, Any, None]) -> None:
+    def _start_job(self, subscription: Subscription, work: Callable[[], Awaitable[None]]) -> None:
         if self._jobs is None:
             self._jobs = {}
         job = asyncio.create_task(self._run(subscription, work))
         self._jobs[subscription.identifier] = job
 
-    async def _run(self, subscription: Subscription, work: Coroutine[Any, Any, None]) -> None:
+    async def _run(self, subscription: Subscription, work: Callable[[], Awaitable[None]]) -> None:
         """Do what a subscription needs, and then, as often as that was asked meanwhile, renew it.
 
         One after the other: of two at once, the one that knows less might end last.
         """
         try:
-            await work
+            await work()  # begun here: a job may be cancelled before it has begun
             while subscription.renewal is not None and self._holds(subscription):
                 position, subscription.renewal = subscription.renewal, None
                 await self._ask_again(subscription, position)
@@ -221,7 +230,7 @@ class Connection(ABC):
         for subscription in self._subscriptions.values():
             subscription.renewal = token or subscription.renewal or ""
             if subscription.identifier not in (self._jobs or {}):
-                self._start_job(subscription, _nothing())
+                self._start_job(subscription, _nothing)
 
     async def _ask_again(self, subscription: Subscription, token: str) -> None:
         """Ask the rule: join the streams that are new, from `token` where it names them, and leave those it denies."""

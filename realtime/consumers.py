@@ -65,10 +65,11 @@ class SocketConnection(Connection):
             self.reply({"type": "pong"})
 
     async def _stop(self) -> None:
-        await super()._stop()
+        self._busy = True  # nothing more is begun
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.gather(self._sending, return_exceptions=True)
+        await super()._stop()
 
     def look(self, now: float) -> None:
         if not self._busy or self._sent != self._seen:

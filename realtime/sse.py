@@ -52,10 +52,11 @@ class EventSourceConnection(Connection):
                 pass
 
     async def _stop(self) -> None:
-        await super()._stop()
+        self._waits = True  # nothing more is begun
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.gather(self._sending, return_exceptions=True)
+        await super()._stop()
 
     def look(self, now: float) -> None:
         if self._waits and now - self._since > STALLED:

@@ -138,7 +138,8 @@ class Subscription:
         Where news follow, it still speaks of the old position: a connection may break between the two messages.
         """
         token = position if self.has_news and tokens.decode(position) else self.token
-        return Outgoing("subscribed", f'{{"type":"subscribed","id":{self._id},"position":"{token}"}}', token)
+        quoted = orjson.dumps(token).decode()  # it is the client's own text, and may name anything
+        return Outgoing("subscribed", f'{{"type":"subscribed","id":{self._id},"position":{quoted}}}', token)
 
     @property
     def token(self) -> str:

@@ -6,9 +6,12 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from realtime import hub, signals, streams
-from realtime.closing import Closed
+from realtime.closing import Close, Closed
+from realtime.messages import Message
+from realtime.polling import PollConnection
 from realtime.valkey import get_client
-from tests.realtime.conftest import append, requested
+from realtime.visitors import Visitor
+from tests.realtime.conftest import append, opened, requested
 
 
 def body(position: str = "", wait: float = 0, kind: str = "news") -> dict:
@@ -89,6 +92,22 @@ async def test_a_server_that_stops_sends_pollers_away(session, names, monkeypatc
     assert status == 503
     assert "retry-after" in headers
     assert (await _refused(session, body()))[0] == 503, "and takes no more"
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_poll_is_ended_at_whatever_moment_of_its_beginning(session, names, steps):
+    position = (await polled(session))["messages"][0]["position"]
+    async with opened(session):  # so that the hub runs already
+        poll = PollConnection(Visitor(), "192.0.2.1")
+        polling = asyncio.create_task(poll.serve([Message("subscribe", id="1", kind="news", position=position)], 20))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        while poll._serving is None:
+            await asyncio.sleep(0)
+        poll.end(Closed(Close.RESTARTING, "This server restarts."))
+        assert (await asyncio.wait({polling}, timeout=10))[0]
+        with pytest.raises(Closed):
+            polling.result()
 
 
 async def _refused(session: str, asked: dict) -> tuple[int, dict[str, str]]:
@@ -204,3 +223,12 @@ async def test_an_answer_that_waits_is_ended_with_the_log_in(session, names, mon
     for listener in hub.Hub.of_running_loop().connections:
         listener.end(Closed(4401, "You are no longer logged in."))
     assert (await asyncio.wait_for(polling, 10))[0] == 401
+
+
+async def test_polls_one_after_the_other_are_counted_too(session, names, settings):
+    settings.REALTIME_NEW_CONNECTIONS_PER_SECOND = 1
+    for _ in range(10):
+        await polled(session)
+    status, headers = await _refused(session, body())
+    assert status == 429
+    assert int(headers["retry-after"]) >= 5

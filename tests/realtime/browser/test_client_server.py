@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from django.conf import settings
@@ -16,7 +14,6 @@ from realtime.asgi import application
 from realtime.hub import Hub
 from tests.realtime.browser.conftest import Tab
 from tests.realtime.browser.serving import ThreadedServer
-from tests.site import wait_for
 
 EACH = pytest.mark.parametrize("transport", ["websocket", "sse", "poll"])
 EVENTS = "seen.events.news.map((event) => event.number)"
@@ -84,7 +81,7 @@ def test_a_restart_of_the_server_loses_and_doubles_nothing(open_tab, server, tra
 
 
 @EACH
-def test_a_position_from_long_ago_is_answered_by_a_resync(open_tab, valkey, transport):
+def test_a_position_from_long_ago_is_answered_by_a_resync(open_tab, transport):
     tab = open_tab()
     tab.start(transports=[transport])
     tab.run("follow('news', { position: 'news:1=1.1~news:2=1.1' })")
@@ -104,7 +101,7 @@ def test_a_denied_subscription_is_told(open_tab, transport):
 
 
 @EACH
-def test_who_logs_out_is_told_and_does_not_come_back(open_tab, client_of, transport):
+def test_who_is_suspended_is_told_and_does_not_come_back(open_tab, transport):
     tab = open_tab()
     tab.start("news", transports=[transport])
     tab.is_in("live")
@@ -127,6 +124,20 @@ def test_pages_of_other_sites_show_a_token(context, server, client_of, settings,
     tab.is_in("live")
     publish(0, 1)
     has_seen(tab, 2)
+
+
+@EACH
+def test_signals_reach_the_readers(open_tab, monkeypatch, transport):
+    def rule(user: int | None, argument: str) -> list[tuple[str, dict[str, object]]]:
+        return [("news:1", {"type": "typing", "who": user, "number": 0})]
+
+    monkeypatch.setitem(signals._rules, ("news", "typing"), rule)
+    tab = open_tab()
+    tab.start("news", transports=[transport])
+    tab.is_in("live")
+    tab.run("live.signal({ kind: 'news', name: 'typing' })")
+    has_seen(tab, 1)
+    assert tab.seen("events")["news"][0]["type"] == "typing"
 
 
 def test_many_tabs_and_subscriptions_share_one_connection(open_tab, server):
