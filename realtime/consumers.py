@@ -42,14 +42,19 @@ class SocketConnection(Connection):
                 await self._handle(event)
 
     async def _handle(self, event: dict[str, Any]) -> None:
+        text = self._text_of(event)
+        try:
+            await self._obey(text)
+        except MessageError as error:
+            self.reply(error.answer())
+
+    def _text_of(self, event: dict[str, Any]) -> str:
+        """The message that came; Closed where it is none, or one too many."""
         if not self._allowance.take():
             raise Closed(Close.TOO_MANY, "Too many messages.")
         if event.get("text") is None:
             raise Closed(Close.BAD_MESSAGE, "Messages are text.")
-        try:
-            await self._obey(event["text"])
-        except MessageError as error:
-            self.reply(error.answer())
+        return str(event["text"])
 
     async def _obey(self, text: str) -> None:
         message = check_message(text)
@@ -92,6 +97,16 @@ class SocketConnection(Connection):
         self._busy = False
 
 
+async def end_socket(send: Send, end: Closed, *last: dict[str, Any]) -> None:
+    """Close a socket after these last messages."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            for message in (*last, {"type": "websocket.close", "code": int(end.code), "reason": str(end)[:100]}):
+                await send(message)
+    except (OSError, TimeoutError):
+        return  # it has gone already, or takes nothing, not even this
+
+
 class StreamConsumer(AsyncConsumer):
     """Serves `/realtime/ws`.
 
@@ -112,20 +127,11 @@ class StreamConsumer(AsyncConsumer):
             scope["headers"].clear()  # a kilobyte that the server would keep for as long as the socket is open
             await SocketConnection(send, visitor, address).serve(receive)
         except Closed as end:
-            await self.close(end)
+            await end_socket(send, end, {"type": "websocket.send", "text": orjson.dumps(end.goodbye()).decode()})
 
     async def admit(self, scope: Scope) -> tuple[Visitor, str]:
         """Who it is, and from where; Closed where they are refused."""
         return await admit_scope(scope)
-
-    async def close(self, end: Closed) -> None:
-        """Say goodbye, and why."""
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT):
-                await self.send({"type": "websocket.send", "text": orjson.dumps(end.goodbye()).decode()})
-                await self.send({"type": "websocket.close", "code": int(end.code), "reason": str(end)[:100]})
-        except (OSError, TimeoutError):
-            return  # it has gone already, or takes nothing, not even this
 
 
 class NoSuchPathConsumer(StreamConsumer):
