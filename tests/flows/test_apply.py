@@ -46,7 +46,7 @@ BADGE = """() => [...document.querySelectorAll(".unseen-badge")].map((one) => [o
 def sql(site: Site, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     """Do it as somebody with psql would."""
     with psycopg.connect(ServicePaths(site.directory).database_url, autocommit=True) as connection:
-        cursor = connection.execute(statement, values)  # type: ignore[arg-type]
+        cursor = connection.execute(statement, values)
         return cursor.fetchall() if cursor.description else []
 
 

@@ -20,7 +20,7 @@ def listener(address: str = "192.0.2.1", user: int | None = None) -> SimpleNames
 
 
 class _Listener(SimpleNamespace):
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
 
 def test_everybody_has_a_turn_before_anybody_has_a_second(roster):

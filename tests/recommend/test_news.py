@@ -25,8 +25,8 @@ pytestmark = pytest.mark.django_db
 
 def look_on(*readers: User) -> None:
     """As a socket server does for the readers who are connected to it."""
-    names = dict.fromkeys(stream_of(reader.pk) for reader in readers)
-    get_client().eval(*scripts.read_arguments(names, "a socket server"))
+    wanted = [(stream_of(reader.pk), None) for reader in readers]
+    get_client().eval(*scripts.read_arguments(wanted, "a socket server"))
 
 
 def told(reader: User, position: str) -> list[dict]:
