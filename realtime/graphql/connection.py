@@ -81,7 +81,7 @@ class GraphQLConnection(SocketConnection):
     def _next_for(self, identifier: str, reader: _Reader) -> dict[str, Any] | None:
         if reader.answers:
             return reader.answers.popleft()
-        subscription = self._subscriptions.get(identifier)
+        subscription = self._subscriptions.get(identifier)  # none where it was ended, which an answer says
         message = subscription.take_message() if subscription and subscription.ready else None
         return read_object(message.text) if message else None
 
@@ -93,5 +93,5 @@ class GraphQLConnection(SocketConnection):
 
     def _send_soon(self) -> None:
         for identifier, reader in self._readers.items():
-            if self._subscriptions[identifier].has_news:
+            if (subscription := self._subscriptions.get(identifier)) and subscription.has_news:
                 reader.woken.set()

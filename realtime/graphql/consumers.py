@@ -8,7 +8,6 @@ admission has a stricter one.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -50,7 +49,6 @@ class Carrier(ChannelsWebSocketAdapter):
 
     async def close(self, code: int, reason: str) -> None:
         self.ws_consumer.connection.end(Closed(Close(code), reason))
-        await asyncio.sleep(0)  # where it is the connection's own task that closes it, that ends here
 
 
 class GraphQLConsumer(GraphQLWSConsumer[Context, None]):

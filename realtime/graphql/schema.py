@@ -16,6 +16,7 @@ from graphql import FieldNode, GraphQLError, ValidationContext, ValidationRule
 from strawberry.extensions import (
     AddValidationRules,
     DisableIntrospection,
+    MaskErrors,
     MaxTokensLimiter,
     ParserCache,
     ValidationCache,
@@ -129,11 +130,15 @@ class Documents(ParserCache):
         yield
 
 
+def is_fault(error: GraphQLError) -> bool:
+    """Whether the program is at fault: of what clients did wrong they are told themselves."""
+    return bool(error.path) and not isinstance(error.original_error, GraphQLError)
+
+
 class _Schema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Log the faults of the program alone: those of clients they are told themselves."""
-        ours = [error for error in errors if error.path and not isinstance(error.original_error, GraphQLError)]
-        super().process_errors(ours, execution_context)
+        """Log the faults."""
+        super().process_errors(list(filter(is_fault, errors)), execution_context)
 
 
 schema = _Schema(
@@ -144,6 +149,7 @@ schema = _Schema(
         lambda: MaxTokensLimiter(MAX_TOKENS),
         lambda: AddValidationRules([FewAliases]),
         DisableIntrospection,
+        lambda: MaskErrors(is_fault, "This server failed to answer. Its staff can read why."),
         lambda: Documents(KEPT),
         lambda: ValidationCache(KEPT),
     ],

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from django.contrib.auth import get_user_model
 from realtime import access, asgi, connection, consumers, hub, roster, streams, subscriptions
 from realtime.closing import Close
 from realtime.limits import MAX_FRAME, MAX_PENDING_EVENTS
+from realtime.subscriptions import Grant
 from recsys.services.protocol import BoundedProtocol
 from recsys.services.server import listen, make_config
 from tests.architecture.tree import ROOT
@@ -27,6 +28,8 @@ pytest.importorskip("strawberry", reason="GraphQL is an extra: pip install -r re
 from graphql import build_schema, lexicographic_sort_schema, print_schema
 
 from realtime.graphql import consumers as graphql_consumers
+from realtime.graphql.connection import GraphQLConnection
+from realtime.graphql.consumers import LONGEST_DOCUMENT
 from realtime.graphql.schema import MAX_TOKENS, schema
 
 PROTOCOL = "graphql-transport-ws"
@@ -62,6 +65,15 @@ class GraphQLSocket(Socket):
         event = await self.receive_output(10)
         assert event["type"] == "websocket.close", event
         return int(event["code"])
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What strawberry has logged."""
+    return [record.getMessage() for record in caplog.records if record.name.startswith("strawberry")]
+
+
+def connections() -> list[Any]:
+    return list(hub.Hub.of_running_loop().connections)
 
 
 @asynccontextmanager
@@ -109,15 +121,12 @@ async def test_a_position_that_cannot_be_resumed_from_is_a_resync(session, names
         assert told == {"__typename": "Resync", "position": await sync_to_async(streams.positions)(names)}
 
 
-async def test_what_the_rule_denies_is_an_error_of_the_operation(session, names):
+async def test_what_the_rule_denies_is_an_error_of_the_operation(session, names, caplog):
     async with begun(session) as socket:
-        for kind, arg, code in (
-            ("nothing", "", "denied"),
-            ("news", "secret", "denied"),
-            ("news", "x" * 501, "invalid"),
-        ):
-            await socket.ask(kind=kind, arg=arg)
+        for asked, code in (("nothing", ""), "denied"), (("news", "secret"), "denied"), (("news", "\n"), "invalid"):
+            await socket.ask(kind=asked[0], arg=asked[1])
             assert await socket.refused() == code
+        assert not logged(caplog), "no fault of ours"
         assert not hub.Hub.of_running_loop()._streams
         await socket.ask(kind="news", arg=None, position=None)
         assert (await socket.told())["__typename"] == "Subscribed", "the connection and the name can go on being used"
@@ -135,6 +144,17 @@ async def test_what_is_denied_later_ends_with_an_error(session, names, monkeypat
         assert not hub.Hub.of_running_loop()._streams
 
 
+async def test_a_fault_of_ours_is_logged_and_tells_strangers_nothing(monkeypatch, caplog):
+    def fault(*_):
+        raise ZeroDivisionError("an inner matter")
+
+    monkeypatch.setattr(GraphQLConnection, "follow", fault)
+    async with begun(None) as socket:
+        await socket.ask(kind="news")
+        assert "inner" not in (await socket.hear())["payload"][0]["message"]
+    assert ["inner" in line for line in logged(caplog)] == [True]
+
+
 async def test_operations_end_one_by_one(session, names):
     async with begun(session) as socket:
         for identifier in ("1", "2"):
@@ -146,6 +166,7 @@ async def test_operations_end_one_by_one(session, names):
         await append("news:1", n=1)
         assert (await socket.told("2"))["events"] == [{"type": "test", "n": 1}]
         assert await socket.receive_nothing()
+        assert len(connections()[0]._subscriptions) == 1
     assert not hub.Hub.of_running_loop()._streams
 
 
@@ -229,7 +250,9 @@ class TestLimits:
                 await socket.ask(query=query)
                 assert words in (await socket.hear())["payload"][0]["message"]
 
-    @pytest.mark.parametrize("query", ["{ kinds" + " kinds" * MAX_TOKENS + " }", "{a" * 20_000, "{"])
+    @pytest.mark.parametrize(
+        "query", ["{ kinds" + " kinds" * MAX_TOKENS + " }", "{a" * 1500, "{ kinds }" + " " * LONGEST_DOCUMENT, "{"]
+    )
     async def test_documents_that_are_none_or_too_long_end_the_socket(self, query):
         async with begun(None) as socket:
             await socket.ask(query=query)
@@ -279,6 +302,12 @@ class TestLimits:
             assert await socket.ended_with() == Close.NOT_LOGGED_IN
 
 
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
 class SlowClient:
     """The other end of a socket that takes messages only while `takes` is set."""
 
@@ -290,6 +319,7 @@ class SlowClient:
         self.messages.put_nowait({"type": "websocket.connect"})
         self.say(type="connection_init")
         self.say(type="subscribe", id="1", payload={"query": STREAM, "variables": {"kind": "news"}})
+        self.gone = False
         scope = {"type": "websocket", "path": "/realtime/graphql", "headers": headers_of(session), "scheme": "ws"}
         scope |= {"server": ("localhost", 8000), "subprotocols": [PROTOCOL]}
         self.serving = asyncio.ensure_future(asgi.application(scope, self.messages.get, self.send))
@@ -299,12 +329,16 @@ class SlowClient:
 
     async def send(self, message: dict[str, Any]) -> None:
         await self.takes.wait()
+        if self.gone:
+            raise ConnectionResetError
         self.sent.append(message)
 
+    async def leave(self) -> None:
+        self.messages.put_nowait({"type": "websocket.disconnect", "code": 1000})
+        await asyncio.wait_for(self.serving, 10)
+
     async def got(self, words: str) -> None:
-        async with asyncio.timeout(10):
-            while words not in self.sent[-1].get("text", "") if self.sent else True:
-                await asyncio.sleep(0.01)
+        await until(lambda: any(words in message.get("text", "") for message in self.sent))
 
 
 async def test_what_waits_for_a_slow_reader_is_bounded(session, names):
@@ -313,18 +347,46 @@ async def test_what_waits_for_a_slow_reader_is_bounded(session, names):
     client.takes.clear()
     for start in range(0, 3 * MAX_PENDING_EVENTS, 100):
         await sync_to_async(streams.append)([("news:1", {"type": "test", "n": start + n}) for n in range(100)])
-        (listener,) = hub.Hub.of_running_loop().connections
-        (mine,) = listener._subscriptions.values()
-        async with asyncio.timeout(10):
-            while mine.positions["news:1"].offset < start + 100:
-                await asyncio.sleep(0.01)
+        (mine,) = connections()[0]._subscriptions.values()
+        await until(lambda: mine.positions["news:1"].offset == start + 100)  # noqa: B023
         assert len(mine._events) <= MAX_PENDING_EVENTS
     taken = len(client.sent)
     client.takes.set()
     await client.got("Resync")
     assert len(client.sent) <= taken + 2, "one that was on its way, and the resync in place of all others"
-    client.messages.put_nowait({"type": "websocket.disconnect", "code": 1000})
-    await asyncio.wait_for(client.serving, 10)
+    await client.leave()
+
+
+async def test_what_is_denied_to_a_slow_reader_harms_nobody(session, names, monkeypatch):
+    """It has not been told yet when something else comes for the same connection."""
+    client = SlowClient(session)
+    await client.got("Subscribed")
+    monkeypatch.setitem(subscriptions._rules, "more", lambda requests: [Grant(["more:1"]) for _ in requests])
+    client.say(type="subscribe", id="2", payload={"query": STREAM, "variables": {"kind": "more"}})
+    await client.got('"id":"2"')
+    client.takes.clear()
+    await append("news:1", n=1)
+    await until(lambda: connections()[0]._busy)
+    monkeypatch.setitem(subscriptions._rules, "news", lambda requests: [None for _ in requests])
+    await append("news:1", type="resubscribe")
+    await until(lambda: len(connections()[0]._subscriptions) == 1)
+    await append("more:1", n=2)
+    (mine,) = connections()[0]._subscriptions.values()
+    await until(lambda: mine.positions["more:1"].offset == 1)
+    client.takes.set()
+    await client.got('"n":2')
+    await client.got('"denied"')
+    await client.leave()
+
+
+async def test_a_client_that_has_gone_is_no_fault(session, names, caplog):
+    client = SlowClient(session)
+    await client.got("Subscribed")
+    client.gone = True
+    await append("news:1", n=1)
+    await until(lambda: connections()[0]._sent == 3)
+    await client.leave()
+    assert not logged(caplog)
 
 
 async def test_a_reader_who_takes_nothing_is_dropped(session, names, monkeypatch):
@@ -335,9 +397,7 @@ async def test_a_reader_who_takes_nothing_is_dropped(session, names, monkeypatch
     client.takes.clear()
     for _ in range(500):
         client.say(type="ping")
-    async with asyncio.timeout(10):
-        while len(hub.Hub.of_running_loop().connections):
-            await asyncio.sleep(0.01)
+    await until(lambda: not connections())
     assert client.messages.qsize() > 450, "nothing more is taken from one who takes nothing"
     client.takes.set()
     await asyncio.wait_for(client.serving, 10)
