@@ -54,7 +54,7 @@ class GraphQLConnection(SocketConnection):
             self._busy = True
             try:
                 await self._send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
-            except OSError:  # the client has gone; `hear` is about to say so
+            except (OSError, RuntimeError):  # the client has gone, or is being closed; `hear` is about to say so
                 return
             finally:
                 self._busy = False
@@ -93,5 +93,5 @@ class GraphQLConnection(SocketConnection):
 
     def _send_soon(self) -> None:
         for identifier, reader in self._readers.items():
-            if self._subscriptions[identifier].has_news:
+            if (subscription := self._subscriptions.get(identifier)) and subscription.has_news:
                 reader.woken.set()
