@@ -296,8 +296,11 @@ class Hub:
 
     async def _hand_out(self, name: str, since: Position | None, part: StreamRead) -> None:
         stream = self._streams.get(name)
-        # Left, and perhaps joined anew, while it was being read; or nobody has caught up with it yet.
-        if stream is None or stream.position is None or stream.position != since or part.position == since:
+        if stream is None or stream.position is None or stream.position == part.position:
+            return  # left while it was being read; or nobody has caught up with it yet; or nothing is new
+        if stream.position != since:
+            # Caught up with, or left and joined anew, while it was read from elsewhere. No other wake-up need come.
+            self._wake([name])
             return
         stream.position = part.position
         news = News(part.events or (), part.position, since)
