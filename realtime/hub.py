@@ -299,7 +299,7 @@ class Hub:
         if stream is None or stream.position is None or stream.position == part.position:
             return  # left while it was being read; or nobody has caught up with it yet; or nothing is new
         if stream.position != since:
-            # Caught up with, or left and joined anew, while it was read from elsewhere. No other wake-up may follow.
+            # Caught up with, or left and joined anew, while it was read from elsewhere. No other wake-up need come.
             self._wake([name])
             return
         stream.position = part.position

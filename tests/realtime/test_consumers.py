@@ -13,7 +13,7 @@ from channels.layers import get_channel_layer
 from django.contrib.auth import get_user_model
 from django.core import signing
 
-from realtime import access, connection, consumers, hub, roster, signals, streams, subscriptions, visitors
+from realtime import access, connection, consumers, hub, limits, roster, signals, streams, subscriptions, visitors
 from realtime.admission import address_of
 from realtime.asgi import application
 from realtime.batches import Overloaded
@@ -519,12 +519,13 @@ async def test_an_address_has_a_bounded_number_of_connections(transactional_db, 
             assert await second.closed_with() == Close.TOO_MANY
 
 
-async def test_an_address_opens_connections_at_a_bounded_rate(transactional_db, settings):
-    settings.REALTIME_NEW_CONNECTIONS_PER_SECOND = 1
+async def test_an_address_opens_connections_at_a_bounded_rate(transactional_db, settings, monkeypatch):
+    settings.REALTIME_NEW_CONNECTIONS_PER_SECOND = 0.01
+    monkeypatch.setattr(limits, "BURST_SECONDS", 300)
     async with opened(None) as first:
         await first.say(type="ping")
         await first.hear()
-        for _ in range(9):
+        for _ in range(2):
             async with opened(None):
                 pass
         async with opened(None) as one_more:
@@ -762,3 +763,28 @@ async def test_a_resync_is_not_lost_with_the_connection(session, names):
 )
 def test_an_address_of_ipv6_is_its_network(client, address):
     assert address_of({"client": client}) == address
+
+
+@pytest.mark.parametrize("place", ["before the streams are read", "after they are read"])
+async def test_what_is_published_while_the_first_reader_joins_arrives_at_once(session, names, monkeypatch, place):
+    """No check comes to its help."""
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 60.0)
+    names.remove("news:2")
+    position = await sync_to_async(streams.positions)(names)
+    read_all, places = hub.Hub._read_all, [place]
+
+    async def published_meanwhile(self, questions):
+        now = places.pop() if places else None
+        if now == "before the streams are read":
+            await append("news:1", n=1)
+        found = await read_all(self, questions)
+        if now == "after they are read":
+            await append("news:1", n=1)
+            while not self._reads._waiting:  # the hub was woken, and wants to read what nobody is ready for
+                await asyncio.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(hub.Hub, "_read_all", published_meanwhile)
+    async with opened(session) as socket:
+        await subscribed(socket, position)
+        assert (await socket.hear())["events"] == [{"type": "test", "n": 1}]
