@@ -220,6 +220,8 @@ class Connection(ABC):
         subscription.ready = True
         if (token and None in wanted.values()) or any(part.events is None for part in found.values()):
             subscription.lose({})
+            if all(part.events is not None for part in found.values()):
+                subscription.renewal = None  # nothing that asks for one can have been among what was lost
         else:
             for name, part in found.items():
                 subscription.add(name, News(part.events or ()))

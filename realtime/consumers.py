@@ -13,7 +13,7 @@ from realtime.admission import admit_scope
 from realtime.asgi_types import Receive, Scope, Send
 from realtime.closing import Close, Closed
 from realtime.connection import Connection
-from realtime.limits import STALLED, Allowance
+from realtime.limits import IDLE, STALLED, Allowance
 from realtime.messages import MessageError, check_message
 from realtime.visitors import Visitor
 
@@ -23,7 +23,7 @@ CLOSE_TIMEOUT = 1.0  # seconds for the close message
 class SocketConnection(Connection):
     """A connection over a WebSocket."""
 
-    __slots__ = ("_allowance", "_busy", "_seen", "_seen_at", "_send", "_sending", "_sent")
+    __slots__ = ("_allowance", "_busy", "_idle_since", "_seen", "_seen_at", "_send", "_sending", "_sent")
     transport = "websocket"
 
     def __init__(self, send: Send, *about: Any) -> None:
@@ -33,6 +33,7 @@ class SocketConnection(Connection):
         self._busy = False
         self._sent = 0  # messages; and how many they were when it was looked at last
         self._seen, self._seen_at = 0, 0.0
+        self._idle_since = asyncio.get_running_loop().time()
         self._allowance = Allowance()
 
     async def serve(self, receive: Receive) -> None:
@@ -81,6 +82,10 @@ class SocketConnection(Connection):
             self._seen, self._seen_at = self._sent, now
         elif now - self._seen_at > STALLED:
             self.end(Closed(Close.TOO_SLOW, "Nothing was taken for too long."))
+        if self._subscriptions:
+            self._idle_since = now
+        elif now - self._idle_since > IDLE:
+            self.end(Closed(Close.TOO_SLOW, "Nothing was subscribed to for too long."))
 
     def _send_soon(self) -> None:
         if not self._busy:
@@ -92,8 +97,8 @@ class SocketConnection(Connection):
             while message := self._next_message():
                 self._sent += 1
                 await self._send({"type": "websocket.send", "text": message.text})
-        except OSError:  # the client has gone, and nothing more is sent; `serve` is about to hear of it
-            return
+        except (OSError, RuntimeError):  # it has gone, or the server is closing it; `serve` is about to hear of it
+            return  # and nothing more is sent
         self._busy = False
 
 

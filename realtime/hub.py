@@ -26,7 +26,7 @@ from prometheus_client import Counter, Gauge
 
 from realtime import eager, signals, streams, subscriptions, visitors, wake
 from realtime.attendance import Attendance
-from realtime.batches import PAUSE, Batches, Overloaded, in_database
+from realtime.batches import PAUSE, SIGNAL_THREADS, WATCH_THREAD, Batches, Overloaded, in_database
 from realtime.closing import Close, Closed
 from realtime.limits import Addresses
 from realtime.messages import Message
@@ -166,7 +166,7 @@ class Hub:
                 streams.append(events)
             return events is not None
 
-        return await in_database("signals", say)
+        return await in_database("signals", say, threads=SIGNAL_THREADS)
 
     # Streams
 
@@ -296,8 +296,11 @@ class Hub:
 
     async def _hand_out(self, name: str, since: Position | None, part: StreamRead) -> None:
         stream = self._streams.get(name)
-        # Left, and perhaps joined anew, while it was being read; or nobody has caught up with it yet.
-        if stream is None or stream.position is None or stream.position != since or part.position == since:
+        if stream is None or stream.position is None or stream.position == part.position:
+            return  # left while it was being read; or nobody has caught up with it yet; or nothing is new
+        if stream.position != since:
+            # Caught up with, or left and joined anew, while it was read from elsewhere. No other wake-up need come.
+            self._wake([name])
             return
         stream.position = part.position
         news = News(part.events or (), part.position, since)
@@ -305,13 +308,24 @@ class Hub:
         DELIVERED.inc(len(news.texts) * len(readers))
         for place, (subscription, listener) in enumerate(readers, 1):
             if subscription.ready and name in subscription.positions:
-                if part.events is not None:
-                    subscription.take(name, news)
-                elif subscription.positions[name] != part.position:
-                    subscription.lose({name: part.position})
-                listener.has_news(subscription)
+                self._hand_to(subscription, listener, name, news if part.events is not None else None, part.position)
             if not place % READERS_AT_ONCE:
                 await asyncio.sleep(0)  # pings and handshakes want their turn
+
+    @staticmethod
+    def _hand_to(
+        subscription: Subscription, listener: Listener, name: str, news: News | None, position: Position
+    ) -> None:
+        """Hand news to a reader, or (None) that some are lost. What goes wrong with one reader is no other's matter."""
+        try:
+            if news is not None:
+                subscription.take(name, news)
+            elif subscription.positions[name] != position:
+                subscription.lose({name: position})
+            listener.has_news(subscription)
+        except Exception as error:
+            logger.error("cannot_hand_out", kind=subscription.kind, error=repr(error), exc_info=error)
+            listener.end(Closed(Close.TRY_LATER, "What is new could not be sent."))
 
     async def _watch(self) -> None:
         """Close the connections of those who may not be here any more. All are looked at once in SESSION_INTERVAL."""
@@ -327,7 +341,9 @@ class Hub:
 
     async def _dismiss_departed(self, listeners: list[Listener]) -> None:
         shown = [listener.visitor for listener in listeners if listener.visitor.user_id is not None]
-        departed = set(await in_database("departed", visitors.find_departed, shown)) if shown else set()
+        departed = (
+            set(await in_database("departed", visitors.find_departed, shown, threads=WATCH_THREAD)) if shown else set()
+        )
         for listener in listeners:
             if listener.visitor in departed:
                 listener.end(Closed(Close.NOT_LOGGED_IN, "You are no longer logged in."))

@@ -67,6 +67,7 @@ class ByFile(LoadScopeScheduling):
         "tests/services/test_up.py",
         "tests/web/test_browser.py",
         "tests/partners/test_docs.py",
+        "tests/realtime/browser/",
     )
 
     def _split_scope(self, nodeid: str) -> str:

@@ -54,7 +54,7 @@ class GraphQLConnection(SocketConnection):
             self._busy = True
             try:
                 await self._send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
-            except OSError:  # the client has gone; `hear` is about to say so
+            except (OSError, RuntimeError):  # the client has gone, or is being closed; `hear` is about to say so
                 return
             finally:
                 self._busy = False

@@ -13,7 +13,8 @@ from channels.layers import get_channel_layer
 from django.contrib.auth import get_user_model
 from django.core import signing
 
-from realtime import access, connection, consumers, hub, roster, signals, streams, subscriptions, visitors
+from realtime import access, connection, consumers, hub, limits, roster, signals, streams, subscriptions, visitors
+from realtime.admission import address_of
 from realtime.asgi import application
 from realtime.batches import Overloaded
 from realtime.closing import Close, Closed
@@ -518,12 +519,13 @@ async def test_an_address_has_a_bounded_number_of_connections(transactional_db, 
             assert await second.closed_with() == Close.TOO_MANY
 
 
-async def test_an_address_opens_connections_at_a_bounded_rate(transactional_db, settings):
-    settings.REALTIME_NEW_CONNECTIONS_PER_SECOND = 1
+async def test_an_address_opens_connections_at_a_bounded_rate(transactional_db, settings, monkeypatch):
+    settings.REALTIME_NEW_CONNECTIONS_PER_SECOND = 0.01
+    monkeypatch.setattr(limits, "BURST_SECONDS", 300)
     async with opened(None) as first:
         await first.say(type="ping")
         await first.hear()
-        for _ in range(9):
+        for _ in range(2):
             async with opened(None):
                 pass
         async with opened(None) as one_more:
@@ -694,3 +696,95 @@ async def test_who_is_closed_at_the_moment_of_being_let_in_is_closed(session, mo
         for listener in mine.connections:
             listener.end(Closed(Close.RESTARTING, "This server restarts."))
         assert await socket.closed_with() == Close.RESTARTING
+
+
+async def test_a_socket_that_cannot_be_sent_to_takes_no_other_with_it(session, names, monkeypatch):
+    """As where the server is closing it already, and its client has not noticed."""
+
+    async def closing(message):
+        raise RuntimeError("Unexpected ASGI message 'websocket.send', after sending 'websocket.close'.")
+
+    async with opened(session) as first, opened(session) as second:
+        await subscribed(first)
+        await subscribed(second)
+        broken = next(iter(hub.Hub.of_running_loop().connections))
+        monkeypatch.setattr(broken, "_send", closing)
+        await append("news:1", n=1)
+        heard = [socket for socket in (first, second) if not await socket.receive_nothing(1)]
+        assert len(heard) == 1
+        assert (await heard[0].hear())["events"] == [{"type": "test", "n": 1}]
+
+
+async def test_what_goes_wrong_with_one_reader_is_no_others_matter(session, names, monkeypatch):
+    take = consumers.Connection.has_news
+
+    def fault(self, subscription):
+        if subscription.identifier == "broken":
+            raise AssertionError("a fault in the program")
+        take(self, subscription)
+
+    async with opened(session) as first, opened(session) as second:
+        await subscribed(first, identifier="broken")
+        await subscribed(second)
+        monkeypatch.setattr(consumers.Connection, "has_news", fault)
+        await append("news:1", n=1)
+        assert (await second.hear())["events"] == [{"type": "test", "n": 1}]
+        assert await first.closed_with() == Close.TRY_LATER
+
+
+async def test_a_socket_that_wants_nothing_is_closed_after_a_while(session, names, monkeypatch):
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 0.05)
+    monkeypatch.setattr(consumers, "IDLE", 0.3)
+    async with opened(session) as idle, opened(session) as busy:
+        await subscribed(busy)
+        assert await idle.closed_with() == Close.TOO_SLOW
+        await append("news:1", n=1)
+        assert (await busy.hear())["events"] == [{"type": "test", "n": 1}]
+
+
+async def test_a_resync_is_not_lost_with_the_connection(session, names):
+    """Between the answer and the resync: the position of the answer must not count as one that was caught up to."""
+    async with opened(session) as socket:
+        position = await subscribed(socket, "unknown")
+    async with opened(session) as socket:
+        await subscribed(socket, position)
+        assert (await socket.hear())["type"] == "resync"
+
+
+@pytest.mark.parametrize(
+    ("client", "address"),
+    [
+        (("192.0.2.7", 1), "192.0.2.7"),
+        (("2001:db8:1:2:3:4:5:6", 1), "2001:db8:1:2::/64"),
+        (("::ffff:192.0.2.7", 1), "192.0.2.7"),
+        (("", 0), ""),
+        (None, "unknown"),
+    ],
+)
+def test_an_address_of_ipv6_is_its_network(client, address):
+    assert address_of({"client": client}) == address
+
+
+@pytest.mark.parametrize("place", ["before the streams are read", "after they are read"])
+async def test_what_is_published_while_the_first_reader_joins_arrives_at_once(session, names, monkeypatch, place):
+    """No check comes to its help."""
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 60.0)
+    names.remove("news:2")
+    position = await sync_to_async(streams.positions)(names)
+    read_all, places = hub.Hub._read_all, [place]
+
+    async def published_meanwhile(self, questions):
+        now = places.pop() if places else None
+        if now == "before the streams are read":
+            await append("news:1", n=1)
+        found = await read_all(self, questions)
+        if now == "after they are read":
+            await append("news:1", n=1)
+            while not self._reads._waiting:  # the hub was woken, and wants to read what nobody is ready for
+                await asyncio.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(hub.Hub, "_read_all", published_meanwhile)
+    async with opened(session) as socket:
+        await subscribed(socket, position)
+        assert (await socket.hear())["events"] == [{"type": "test", "n": 1}]

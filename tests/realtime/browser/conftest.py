@@ -35,6 +35,10 @@ class Tab:
     def is_in(self, state: str, timeout: float = 15) -> None:
         self.page.wait_for_function("(state) => live.state === state", arg=state, timeout=timeout * 1000)
 
+    def has_been(self, state: str, times: int = 1) -> None:
+        """Wait until it has been in this state so often; it may be in another by now."""
+        self.until(f"seen.states.filter((one) => one === '{state}').length >= {times}")
+
     def has_seen(self, stream: str, events: list[Any], timeout: float = 15) -> None:
         """Wait until as many events have come, and compare all."""
         self.page.wait_for_function(
@@ -52,9 +56,6 @@ class Tab:
 
     def until(self, condition: str, timeout: float = 15) -> None:
         self.page.wait_for_function(f"() => {condition}", timeout=timeout * 1000)
-
-    def forget(self) -> None:
-        self.page.evaluate("seen.states.length = 0")
 
     @property
     def transport(self) -> str:
@@ -79,7 +80,8 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def context(browser: Chromium) -> Iterator[BrowserContext]:
+def context(browser: Chromium, server: Any) -> Iterator[BrowserContext]:
+    """A browser's profile; it is closed before the server stops, which waits for its clients."""
     context = browser.new_context()
     yield context
     browser.close(context)
@@ -87,7 +89,7 @@ def context(browser: Chromium) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def open_tab(context: BrowserContext, server: ScriptedServer) -> Callable[..., Tab]:
-    """Open one more tab of the same browser, with a clock that can jump, or a script that runs before the page's own."""
+    """Open one more tab of the same browser, with a clock that can jump, or a script that runs before its own."""
 
     def open_tab(*, clock: bool = False, script: str = "") -> Tab:
         return Tab(context.new_page(), server.url + "/page", clock=clock, script=script)

@@ -231,9 +231,11 @@ class ScriptedServer:
         name, stream = wanted["id"], f"{wanted['kind']}{wanted.get('arg', '')}"
         say = connection.out.put_nowait
         if wanted["kind"] == "secret":
-            return say({"type": "error", "id": name, "code": "denied", "message": "There is nothing such."})
+            say({"type": "error", "id": name, "code": "denied", "message": "There is nothing such."})
+            return
         if len(connection.streams) >= self.limit:
-            return say({"type": "error", "id": name, "code": "limit", "message": f"At most {self.limit}."})
+            say({"type": "error", "id": name, "code": "limit", "message": f"At most {self.limit}."})
+            return
         connection.streams[name] = stream
         now = self._position(stream)
         position = wanted.get("position") or now

@@ -44,6 +44,7 @@ class ThreadedServer:
             lifespan="off",
             log_level="critical",
             ws="websockets-sansio",
+            timeout_graceful_shutdown=5,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="server of a test")

@@ -1,4 +1,4 @@
-"""The client against the server itself, over each transport: what is published comes once, whatever ends the connection."""
+"""The client against the server itself: what is published comes once over each transport, whatever ends it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_restart_of_the_server_loses_and_doubles_nothing(open_tab, server, tra
     server.call(Hub.drain)
     server.stop()
     publish(*range(10, 20))
-    tab.is_in("reconnecting")
+    tab.has_been("reconnecting")
     server.start()
     tab.is_in("live", timeout=30)
     publish(*range(20, 30))

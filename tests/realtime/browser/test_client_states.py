@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from tests.site import wait_for
 
 EACH = pytest.mark.parametrize("transport", ["websocket", "sse", "poll"])
 HALFWAY = "Math.random = () => 0.5;"
+AS_LATE_AS_MAY_BE = "window.losses = 0; Math.random = () => ((losses += 1), 0.999);"
+DRAWN = """
+    window.drawn = [];
+    const random = Math.random;
+    Math.random = () => (drawn.push(random()), drawn.at(-1));
+"""
+LATE = 1.5  # seconds that a busy machine may take for what is due
 # As a tab in the background, until `comeIntoSight`.
 IN_THE_BACKGROUND = """
     let visibility = "hidden";
@@ -27,7 +36,7 @@ GIVE_TOKENS = """
 
 def gaps(server) -> list[float]:
     times = [time for time, _ in server.attempts]
-    return [after - before for before, after in zip(times, times[1:], strict=False)]
+    return [after - before for before, after in pairwise(times)]
 
 
 # States
@@ -38,7 +47,7 @@ def test_a_loss_is_told_and_its_end(open_tab, server):
     tab.start("news")
     tab.is_in("live")
     server.drop()
-    tab.is_in("reconnecting")
+    tab.has_been("reconnecting")
     tab.is_in("live")
     assert tab.seen("states") == ["connecting", "live", "reconnecting", "live"]
 
@@ -58,7 +67,7 @@ def test_who_is_away_for_half_a_minute_shows_what_is_out_of_date(open_tab, serve
     tab.is_in("live")
     server.blocked.add(transport)
     server.drop()
-    tab.is_in("reconnecting")
+    tab.has_been("reconnecting")
     tab.pass_time(31)
     tab.is_in("stale")
     server.blocked.clear()
@@ -78,7 +87,7 @@ def test_who_never_connects_is_out_of_date_too(open_tab, server):
 
 @EACH
 def test_offline_is_stale_and_online_is_at_once(open_tab, server, context, transport):
-    tab = open_tab(script="Math.random = () => 0.999;")
+    tab = open_tab(script=AS_LATE_AS_MAY_BE)
     tab.start("news", transports=[transport])
     tab.is_in("live")
     context.set_offline(True)
@@ -86,9 +95,9 @@ def test_offline_is_stale_and_online_is_at_once(open_tab, server, context, trans
     server.drop()
     server.publish("news", 1)
     wait_for(lambda: not server.connections)
-    tab.page.wait_for_timeout(4000)  # so that the next attempt by itself is seconds away
+    tab.until("losses >= 4")  # the next attempt by itself is four seconds away
     context.set_offline(False)
-    tab.is_in("live", timeout=1)
+    tab.is_in("live", timeout=3)
     tab.has_seen("news", [1])
     assert "stale" in tab.seen("states")
 
@@ -102,25 +111,22 @@ def test_it_comes_back_ever_later_while_nothing_stands(open_tab, server):
     tab.start("news", transports=["websocket"])
     wait_for(lambda: len(server.attempts) == 5)
     for gap, expected in zip(gaps(server), (0.25, 0.5, 1, 2), strict=True):
-        assert expected <= gap < expected + 0.4
+        assert expected <= gap < expected + LATE
 
 
 def test_the_wait_is_anything_between_nothing_and_a_bound(open_tab, server):
     server.blocked.add("websocket")
-    tab = open_tab()
-    tab.run(
-        "() => { window.drawn = []; const random = Math.random; Math.random = () => (drawn.push(random()), drawn.at(-1)); }"
-    )
+    tab = open_tab(script=DRAWN)
     tab.start("news", transports=["websocket"])
     wait_for(lambda: len(server.attempts) == 5)
     drawn = tab.run("drawn")
     for gap, share, bound in zip(gaps(server), drawn, (0.5, 1, 2, 4), strict=False):
-        assert share * bound - 0.01 <= gap < share * bound + 0.4
+        assert share * bound - 0.01 <= gap < share * bound + LATE
 
 
 def test_the_longest_wait_is_half_a_minute(open_tab, server):
     server.blocked.add("websocket")
-    tab = open_tab(clock=True, script="window.losses = 0; Math.random = () => ((losses += 1), 0.999);")
+    tab = open_tab(clock=True, script=AS_LATE_AS_MAY_BE)
     tab.start("news", transports=["websocket"])
     losses = 0
     while losses < 9:
@@ -143,7 +149,7 @@ def test_to_be_let_in_and_sent_away_is_no_success(open_tab, server, transport):
         tab.is_in("live")
         wait_for(lambda attempt=attempt: len(server.attempts) >= attempt and server.connections)
         server.drop()
-        tab.is_in("reconnecting")
+        tab.has_been("reconnecting", attempt)
     tab.is_in("live")
     if transport != "poll":
         for gap, expected in zip(gaps(server), (0.25, 0.5, 1, 2), strict=True):
@@ -153,16 +159,17 @@ def test_to_be_let_in_and_sent_away_is_no_success(open_tab, server, transport):
 def test_a_subscription_that_stood_for_a_while_makes_the_next_loss_a_first_one(open_tab, server):
     tab = open_tab(clock=True, script=HALFWAY)
     tab.start("news", transports=["websocket"])
-    for _ in range(4):
+    for times in range(1, 5):
         tab.is_in("live")
         server.drop()
-        tab.is_in("reconnecting")
+        tab.has_been("reconnecting", times)
     tab.is_in("live")
     tab.pass_time(6)
     server.drop()
-    tab.is_in("reconnecting")
+    tab.has_been("reconnecting", 5)
     tab.is_in("live")
-    assert gaps(server)[-1] < 1 or gaps(server)[-2] >= 2
+    assert gaps(server)[-2] >= 2
+    assert gaps(server)[-1] < 0.25 + LATE
 
 
 @EACH
@@ -173,10 +180,10 @@ def test_the_server_says_when_to_come_back(open_tab, server, transport):
     wait_for(lambda: server.connections)
     attempts = len(server.attempts)
     server.say_goodbye(code=1012, retry_in=2000)
-    tab.is_in("reconnecting")
+    tab.has_been("reconnecting")
     tab.run("window.dispatchEvent(new Event('online')); document.dispatchEvent(new Event('visibilitychange'))")
     wait_for(lambda: len(server.attempts) > attempts)
-    assert 2.0 <= gaps(server)[attempts - 1] < 3.5
+    assert 2.0 <= gaps(server)[attempts - 1] < 2 + LATE
     tab.is_in("live")
 
 
@@ -188,7 +195,7 @@ def test_a_refusal_says_when_to_come_back(open_tab, server, transport):
     wait_for(lambda: server.attempts)
     server.refuse_with = None
     tab.is_in("live")
-    assert 2.0 <= gaps(server)[0] < 3
+    assert 2.0 <= gaps(server)[0] < 2 + LATE
 
 
 def test_a_refused_stream_is_asked_why(open_tab, server):
@@ -199,18 +206,18 @@ def test_a_refused_stream_is_asked_why(open_tab, server):
     wait_for(lambda: len(server.attempts) == 2)
     server.refuse_with = None
     tab.is_in("live")
-    assert gaps(server)[0] < 1
-    assert 3.0 <= gaps(server)[1] < 4
+    assert gaps(server)[0] < LATE
+    assert 3.0 <= gaps(server)[1] < 3 + LATE
 
 
 def test_coming_into_sight_tries_at_once(open_tab, server):
     server.blocked.add("websocket")
-    tab = open_tab(script=IN_THE_BACKGROUND + "Math.random = () => 0.999;")
+    tab = open_tab(script=IN_THE_BACKGROUND + AS_LATE_AS_MAY_BE)
     tab.start("news", transports=["websocket"])
-    wait_for(lambda: len(server.attempts) == 4)  # the next is 4 s away
+    tab.until("losses >= 4")  # the next attempt by itself is four seconds away
     server.blocked.clear()
     tab.run("comeIntoSight()")
-    tab.is_in("live", timeout=1.5)
+    tab.is_in("live", timeout=3)
 
 
 # Silence
@@ -227,7 +234,7 @@ def test_a_socket_that_is_silent_is_asked_and_given_up(open_tab, server):
     server.silent.add("websocket")
     tab.pass_time(26)
     tab.pass_time(11)
-    tab.is_in("reconnecting")
+    tab.has_been("reconnecting")
     server.silent.clear()
     tab.is_in("live")
 
@@ -239,7 +246,7 @@ def test_a_stream_that_is_silent_is_given_up(open_tab, server):
     tab.pass_time(40)
     assert tab.seen("states") == ["connecting", "live"]
     tab.pass_time(6)
-    tab.is_in("reconnecting")
+    tab.has_been("reconnecting")
     tab.is_in("live")
 
 
@@ -249,10 +256,10 @@ def test_a_poll_that_is_not_answered_is_given_up(open_tab, server):
     wait_for(lambda: len(server.attempts) == 2)
     server.silent.add("poll")
     tab.pass_time(24)
-    tab.run("live.close; new Promise(requestAnimationFrame)")
+    tab.run("new Promise(requestAnimationFrame)")
     assert tab.seen("states") == ["connecting", "live"]
     tab.pass_time(12)
-    tab.is_in("reconnecting")
+    tab.has_been("reconnecting")
 
 
 @pytest.mark.parametrize("event", ["comeIntoSight()", "window.dispatchEvent(new Event('online'))"])
@@ -308,7 +315,7 @@ def test_an_outdated_token_is_asked_for_again(open_tab, server, transport):
     tab.has_seen("news", [1])
     server.tokens = {"first"}
     server.say_goodbye(code=4401)
-    tab.is_in("reconnecting")
+    tab.has_been("reconnecting")
     server.tokens = {"second"}
     tab.is_in("live")
     assert tab.seen("errors") == []
