@@ -5,6 +5,7 @@ import { on } from "./connection.js";
 import { watch } from "./elements.js";
 
 const SPREAD = 5000; // milliseconds within which readers load their lists anew
+const AGAIN = 10_000;
 
 const lists = () => [...document.querySelectorAll('[data-live="recommendations"][data-part]')];
 
@@ -29,8 +30,13 @@ on("recommendations.retracted", ({ items }) => {
   for (const item of items) document.dispatchEvent(new CustomEvent("item:gone", { detail: { item } }));
 });
 
-watch("recommendations", {
-  onResync(list) {
-    setTimeout(() => list.isConnected && list.dispatchEvent(new CustomEvent("recommendations:reload")), Math.random() * SPREAD);
-  },
-});
+// Until it has come, in the place of this one: what was missed does not come by any other way.
+function loadSoon(list, delay = 0) {
+  setTimeout(() => {
+    if (!list.isConnected) return;
+    list.dispatchEvent(new CustomEvent("recommendations:reload"));
+    loadSoon(list, AGAIN);
+  }, delay + Math.random() * SPREAD);
+}
+
+watch("recommendations", { onResync: (list) => loadSoon(list) });

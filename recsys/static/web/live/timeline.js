@@ -13,7 +13,9 @@ const timeline = () => document.querySelector("#timeline");
 
 const waiting = new Set(); // posts that are not on the page yet
 const gone = new Set(); // posts that were deleted: word of them as new may come after that, merged with others
-let further = 0; // new posts that were not named one by one
+let further = 0; // new posts that were not named one by one: more than a hundred, then
+let page = null; // the timeline as it was swapped in last, and what was waiting when somebody asked for the next
+let asked = null;
 let reloading = 0;
 
 const shown = (post) => document.querySelector(`[data-post="${CSS.escape(String(post))}"]`);
@@ -52,7 +54,7 @@ on("post.new", (event) => {
 // Many at once: all are counted, the newest are named.
 on("posts.new", (event) => {
   event.posts.forEach(comes);
-  further += event.count - event.posts.length;
+  further = Math.max(further, event.count - event.posts.length);
   showWaiting();
 });
 on("post.deleted", ({ post }) => {
@@ -82,17 +84,23 @@ function reload() {
   body.dispatchEvent(new CustomEvent("timeline:reload"));
 }
 
-function forgetWaiting() {
-  waiting.clear();
-  further = 0;
-  showWaiting();
+// What was waiting when somebody asked for it is on the page that comes, or not for them. Should it not come, it still
+// waits; and so does what is told of meanwhile.
+function forgetAsked() {
+  if (timeline() === page) return;
+  page = timeline();
+  for (const post of asked?.posts ?? []) waiting.delete(post);
+  if (asked) further = Math.max(0, further - asked.further);
+  asked = null;
 }
 
 document.addEventListener("htmx:after:swap", () => {
+  forgetAsked();
   for (const post of waiting) if (shown(post)) waiting.delete(post);
   showWaiting();
 });
-pill?.addEventListener("click", forgetWaiting);
+pill?.addEventListener("click", () => (asked = { posts: [...waiting], further }));
+page = timeline();
 
 if (body.dataset.user) {
   const first = timeline();
