@@ -34,8 +34,9 @@ format: $(VENV)/.test ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-requirements: ## Compile requirements.in and requirements-dev.in (needs uv)
+requirements: ## Compile each requirements*.in (needs uv)
 	uv pip compile -q --python-version 3.11 requirements.in -o requirements.txt
+	uv pip compile -q --python-version 3.11 requirements-graphql.in -o requirements-graphql.txt
 	uv pip compile -q --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 
 clean: ## Remove the virtual environment and the caches (the data in .data stays)

@@ -5,13 +5,14 @@ Every page of posts makes its entries here, with a number of queries that does n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import Q
 from django.utils.safestring import SafeString
 
 from feeds.models import Post
+from feeds.stream_events import version_of
 from feeds.texts import named, names_in, render
 from feeds.visibility import VISITOR, hears, may_see
 from recsys.accounts.models import User
@@ -55,6 +56,11 @@ class Entry:
     @property
     def is_repost(self) -> bool:
         return self.post.pk != self.shown.pk
+
+    @property
+    def version(self) -> str:
+        """What tells the words shown from others (see stream_events.py)."""
+        return version_of(self.shown)
 
     @property
     def may_be_reposted(self) -> bool:
@@ -104,6 +110,22 @@ _REPOSTERS = f"""
         ORDER BY item_id DESC LIMIT {COUNTED_REPOSTS}
     ) r WHERE {hears(_ME, "r.author_id")} GROUP BY 1
 """  # noqa: S608 (of our own texts)
+
+
+def shown_by(posts: Sequence[Post]) -> list[int]:
+    """The posts whose words and counters the entries of these show, each once."""
+    return list(dict.fromkeys(post.repost_of_id or post.pk for post in posts))
+
+
+def post_counts(posts: Collection[int]) -> dict[int, dict[str, int]]:
+    """The counter of what was done with posts (see catalog/counts.py); who is no post is left out. One query."""
+    counted = Post.objects.filter(pk__in=posts).values_list(
+        "pk", "stats__like_count", "stats__repost_count", "stats__reply_count"
+    )
+    return {
+        post: {"likes": likes or 0, "reposts": reposts or 0, "replies": replies or 0}
+        for post, likes, reposts, replies in counted
+    }
 
 
 def entries(reader: User | None, posts: Sequence[Post]) -> list[Entry]:

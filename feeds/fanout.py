@@ -10,7 +10,7 @@ there already; one that runs late cannot show anybody what they may not see, bec
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -20,6 +20,7 @@ from feeds.audience import Audience
 from feeds.deliveries import do_note_delivery
 from feeds.models import Delivery, DeliveryMode, Post, Visibility
 from feeds.policy import do_decide_modes
+from feeds.stream_events import edits_of, post_deleted, post_new
 from feeds.subscriptions import author_stream, user_stream
 from realtime import streams
 from recsys.outbox.handlers import Child
@@ -44,7 +45,7 @@ class _News:
         """Nobody waits for their own words."""
         if mode == DeliveryMode.PUSH:
             self._add([timelines.home(author).name], posts, None)
-        self.events += [([user_stream(author)], _new(post)) for post in posts]
+        self.events += [([user_stream(author)], post_new(post.pk, post.author_id)) for post in posts]
 
     def bring_to_author_list(self, author: int, posts: Sequence[Post]) -> None:
         """Bring pulled posts to the author's list, and to whoever listens to it.
@@ -55,7 +56,7 @@ class _News:
         self._add([timelines.author_list(author).name], posts, Delivery.Bucket.AUTHOR)
         self.changed_lists.append(author)
         for_all = [post for post in posts if post.visibility != Visibility.PRIVATE and not audience.is_selective(post)]
-        self.events += [([author_stream(author)], _new(post)) for post in for_all]
+        self.events += [([author_stream(author)], post_new(post.pk, post.author_id)) for post in for_all]
 
     def bring_to_followers(self, posts: Sequence[Post], followers: Audience, bucket: str) -> None:
         """Bring one author's posts to those of these followers whom each is for."""
@@ -68,7 +69,7 @@ class _News:
         if posts:
             self._add(timelines.home_names(readers.windows), posts, bucket)
             told = [user_stream(reader) for reader in readers.told]
-            self.events += [(told, _new(post)) for post in posts]
+            self.events += [(told, post_new(post.pk, post.author_id)) for post in posts]
 
     def _add(self, names: list[str], posts: Sequence[Post], bucket: str | None) -> None:
         self.windows.append((names, [post.pk for post in posts]))
@@ -113,16 +114,27 @@ def deliver_posts(ids: Sequence[int]) -> list[Child]:
     return children
 
 
-def tell_of_posts(kind: str, posts: Iterable[ToldOf]) -> list[Child]:
-    """Tell the readers of posts that something became of them: `kind` is the type of the event.
+def tell_of_edits(posts: Sequence[ToldOf]) -> list[Child]:
+    """Tell the readers of posts, and of reposts of them, that these have other words."""
+    return _tell_of_posts(posts, edits_of([post for post, *_ in posts]), again=True)
+
+
+def tell_of_deletions(posts: Collection[ToldOf]) -> list[Child]:
+    """Tell the readers of posts that these are gone."""
+    return _tell_of_posts(posts, {post: post_deleted(post) for post, *_ in posts}, again=False)
+
+
+def _tell_of_posts(posts: Iterable[ToldOf], events: Mapping[int, dict[str, Any]], *, again: bool) -> list[Child]:
+    """Tell the readers of posts that something became of them; `again`: they are there, for others perhaps.
 
     What is for fewer people now, or gone, is dropped by reading. What was for the author alone lacks in the windows of
     the others, so these get it once more: nothing tells it from a post with other words.
     """
     children: list[Child] = []
     for post, author, mode, visibility in posts:
-        event = {"type": kind, "post": post}
-        anew = [post] if kind == "post.edited" else []
+        if post not in events:  # deleted a moment ago, which is still to be told
+            continue
+        event, anew = events[post], [post] if again else []
         _tell([author], [event])
         # Without a mode it was brought to nobody. Modes are committed before anything is delivered, so what was deleted
         # without one was deleted before that, and its delivery, whenever it comes, finds no post to deliver.
@@ -175,7 +187,7 @@ def run_chunk(kind: str, payload: dict[str, Any]) -> None:
         _add_posts(author, payload.get("posts", ()), readers)
         _tell(readers, [payload["event"]])
     elif kind == "announce":
-        news = [{"type": "post.new", "post": post, "author": author} for post in reversed(payload["posts"])]
+        news = [post_new(post, author) for post in reversed(payload["posts"])]
         _tell(audience.of_author(author, readers).told, news)
         _tell(readers, [resubscribe(payload["position"])])
 
@@ -206,7 +218,3 @@ def _tell(readers: Sequence[int], events: Iterable[dict[str, Any]]) -> None:
     names = [user_stream(reader) for reader in readers]
     for event in events:
         streams.append_to_all(names, event)
-
-
-def _new(post: Post) -> dict[str, Any]:
-    return {"type": "post.new", "post": post.pk, "author": post.author_id}

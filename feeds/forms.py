@@ -13,6 +13,7 @@ from feeds.attachments import item_of_number, item_of_page, search_attachable
 from feeds.lists import LONGEST_NAME, check_name
 from feeds.models import NotificationKind, Post, Visibility
 from feeds.selectors import LARGEST_ID
+from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.inputs import InputError
 
@@ -168,7 +169,23 @@ class ListForm(forms.Form):
 
 
 class PrivacyForm(forms.Form):
-    is_private = forms.BooleanField(label="Private account: people must ask before they follow me", required=False)
+    is_private = forms.BooleanField(
+        label="Private account: people must ask before they follow me",
+        required=False,
+        help_text="Only people whom you let in see the posts of a private account, and whom it follows. Followers whom"
+        " you have now stay. When you make it public again, everybody who waits is let in.",
+    )
+    shows_presence = forms.BooleanField(
+        label="Show when I am online",
+        required=False,
+        help_text="Your followers see when you are online, and when you are writing a reply to a public post. If you"
+        " hide it, you do not see it of others either.",
+    )
+
+    @classmethod
+    def of_user(cls, user: User, data: Any = None) -> PrivacyForm:
+        """The form with what the user has chosen."""
+        return cls(data, initial={"is_private": user.is_private, "shows_presence": user.shows_presence})
 
 
 class NotificationsForm(forms.Form):

@@ -10,12 +10,18 @@ from feeds import fanout, notify, rebuild
 from feeds.actions import do_withhold_posts
 from feeds.fanout import ToldOf
 from feeds.graph import do_approve_all
-from feeds.models import AuthorStats, Post
+from feeds.models import AuthorStats, Post, Visibility
 from feeds.notifications import unread_counts
+from feeds.stream_events import edits_of, post_deleted
 from feeds.subscriptions import author_stream, user_stream
 from feeds.words import do_index_posts
-from realtime import streams
+from realtime import presence, streams
+from recsys.accounts.selectors import showing_presence
+from recsys.catalog.counts import publish_counts
+from recsys.catalog.counts import stream_of as item_stream
+from recsys.catalog.handlers import counted
 from recsys.outbox.handlers import Child, Row, handler
+from recsys.recommend import news
 
 TOLD_REPOSTS = 50  # of each edited post, the newest: their readers see the same words
 
@@ -38,10 +44,26 @@ def fan_out_posts(rows: Sequence[Row]) -> list[Child]:
     do_index_posts(posts={int(row.key) for row in rows if row.type != "delete"})
     edited = {int(row.key) for row in by_type["update"]}
     children = fanout.deliver_posts(sorted({int(row.key) for row in by_type["insert"]} | _undelivered(edited)))
-    children += fanout.tell_of_posts("post.edited", _told_of_edits(edited))
-    children += fanout.tell_of_posts("post.deleted", {_as_captured(row) for row in by_type["delete"]})
+    children += fanout.tell_of_edits(_told_of_edits(edited))
+    children += fanout.tell_of_deletions({_as_captured(row) for row in by_type["delete"]})
+    _tell_onlookers(by_type["update"], [int(row.key) for row in by_type["delete"]])
     _notify_of_posts(rows)
-    return children
+    return children + publish_counts(_counted_with(rows))
+
+
+def _tell_onlookers(edited: Sequence[Row], deleted: Iterable[int]) -> None:
+    """Tell whoever has a post before them, on whichever page; what is not public may be theirs to follow no more."""
+    narrowed = {int(row.key) for row in edited if row.payload["visibility"] != Visibility.PUBLIC}
+    news = [*edits_of([int(row.key) for row in edited]).items()]
+    news += [(post, fanout.resubscribe("")) for post in sorted(narrowed)]
+    news += [(post, post_deleted(post)) for post in deleted]
+    streams.append((item_stream(post), event) for post, event in news)
+
+
+def _counted_with(rows: Sequence[Row]) -> set[int]:
+    """The posts of which a reply or a repost came or went."""
+    others = (row.payload[name] for row in rows if row.type != "update" for name in ("reply_to_id", "repost_of_id"))
+    return {other for other in others if other}
 
 
 def _notify_of_posts(rows: Sequence[Row]) -> None:
@@ -92,9 +114,11 @@ def follow_changed(rows: Sequence[Row]) -> None:
 
 
 @handler("feeds.mute")
-def mute_changed(rows: Sequence[Row]) -> None:
-    """Let connections listen to whom their readers want to read now."""
-    _listen_anew({(row.payload["muter_id"], row.payload["muted_id"]) for row in rows})
+def mute_changed(rows: Sequence[Row]) -> list[Child]:
+    """Let connections listen to whom their readers want to read now, and be recommended nothing by the others."""
+    edges = {(row.payload["muter_id"], row.payload["muted_id"]) for row in rows}
+    _listen_anew(edges)
+    return news.retract_creators(edges)
 
 
 def _listen_anew(edges: Iterable[tuple[int, int]]) -> None:
@@ -106,9 +130,23 @@ def _listen_anew(edges: Iterable[tuple[int, int]]) -> None:
     streams.append((user_stream(reader), fanout.resubscribe(positions.get(author, ""))) for reader, author in edges)
 
 
+def _ask_anew(readers: Iterable[int]) -> None:
+    """Make the connections of readers ask what their subscriptions have, where no stream comes to them that they miss
+    anything of.
+    """
+    streams.append_to_all([user_stream(reader) for reader in sorted(set(readers))], fanout.resubscribe(""))
+
+
 @handler("feeds.block")
-def block_changed(rows: Sequence[Row]) -> None:
-    """Nothing more: readers ask for blocks whenever they read, and the follows that a block ends are captured too."""
+def block_changed(rows: Sequence[Row]) -> list[Child]:
+    """Let connections ask anew what they may follow; take what each made from what the other is recommended.
+
+    Of timelines there is nothing to do: readers ask for blocks whenever they read, and the follows that a block ends
+    are captured too.
+    """
+    edges = {(row.payload["blocker_id"], row.payload["blocked_id"]) for row in rows}
+    _ask_anew(person for edge in edges for person in edge)
+    return news.retract_creators(edges | {(blocked, blocker) for blocker, blocked in edges})
 
 
 @handler("feeds.request", effect="transaction")
@@ -118,9 +156,10 @@ def request_changed(rows: Sequence[Row]) -> None:
 
 
 @handler("feeds.like", effect="transaction")
-def like_changed(rows: Sequence[Row]) -> None:
-    """Tell authors who likes their posts."""
+def like_changed(rows: Sequence[Row]) -> list[Child]:
+    """Tell authors who likes their posts, and everybody how many do."""
     notify.notify_of_likes((row.payload["user_id"], row.payload["post_id"]) for row in rows)
+    return counted(row.payload["post_id"] for row in rows)
 
 
 @handler("feeds.notification", batch=1000)
@@ -130,14 +169,19 @@ def notifications_changed(rows: Sequence[Row]) -> None:
     streams.append((user_stream(user), {"type": "notifications", "unseen": count}) for user, count in unseen.items())
 
 
-@handler("accounts.user", effect="transaction")
+@handler("accounts.user")
 def account_changed(rows: Sequence[Row]) -> None:
     """Recommend the posts of accounts that are private or suspended now no more, and of those that are not any more
     again. Whoever still waits for one of these is let in, whichever way it was made public.
+
+    Who is not shown as online any more is taken off all pages, and sees nobody else.
     """
-    accounts = [int(row.key) for row in rows]
+    accounts = sorted({int(row.key) for row in rows})
     do_withhold_posts(authors=accounts)
     do_approve_all(targets=accounts)
+    shown = showing_presence(accounts)
+    presence.do_forget([account for account in accounts if account not in shown])
+    _ask_anew(accounts)
 
 
 @handler("feeds.first_pull")

@@ -11,7 +11,7 @@ from django.db.models import BooleanField, QuerySet
 from django.db.models.expressions import RawSQL
 
 from feeds.models import Block, Follow, FollowRequest, Mute
-from feeds.visibility import VISITOR, apart
+from feeds.visibility import VISITOR, apart, unwanted
 from recsys.accounts.models import User
 
 PAGE = 30
@@ -32,11 +32,6 @@ _RELATIONS = """
 _COUNTS = """
     SELECT (SELECT follower_count FROM feeds_authorstats WHERE author_id = %(person)s),
            (SELECT count(*) FROM feeds_follow WHERE follower_id = %(person)s)
-"""
-_UNWANTED = """
-    SELECT blocked_id FROM feeds_block WHERE blocker_id = %(reader)s
-    UNION ALL SELECT blocker_id FROM feeds_block WHERE blocked_id = %(reader)s
-    UNION ALL SELECT muted_id FROM feeds_mute WHERE muter_id = %(reader)s
 """
 
 
@@ -112,7 +107,7 @@ def _is_open(person: User, reader: User | None, relation: Relation) -> bool:
 def unwanted_people(reader: int) -> frozenset[int]:
     """Whose posts must not be proposed to this reader: muted people, and those from whom a block keeps them."""
     with connection.cursor() as cursor:
-        cursor.execute(_UNWANTED, {"reader": reader})
+        cursor.execute(unwanted("%(reader)s"), {"reader": reader})
         return frozenset(person for (person,) in cursor.fetchall())
 
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from django.db import connection
 
 from realtime.streams import MAX_STREAMS
-from realtime.subscriptions import Grant, Request
+from realtime.subscriptions import Filter, Grant, Request
 
 KIND = "timeline"
+_NOTHING = Filter("type", frozenset())
 
 # The most followed first: where somebody follows more pulled authors than one position can hold, the others' posts
 # show on the next page load.
@@ -46,6 +47,16 @@ def timeline_streams(readers: Sequence[int]) -> dict[int, list[str]]:
 def stream_names(reader: int, pulled_authors: list[int]) -> list[str]:
     """The names for a reader who follows these pulled authors; at most as many as a position can hold."""
     return [user_stream(reader), *(author_stream(author) for author in pulled_authors[: MAX_STREAMS - 1])]
+
+
+def shared_stream(reader: int, name: str, only: Filter) -> Grant:
+    """What a reader gets who hears a part of a stream that many share.
+
+    With it comes their own, of which nothing passes but the word to ask the rule again, when they block somebody, say:
+    a program may have no other subscription.
+    """
+    own = user_stream(reader)
+    return Grant([name, own], {name: only, own: _NOTHING})
 
 
 def timeline_rule(requests: Sequence[Request]) -> list[Grant | None]:

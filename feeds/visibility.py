@@ -63,6 +63,15 @@ def mutes(reader: Reader, person: str) -> str:
     return f"EXISTS (SELECT FROM feeds_mute WHERE muter_id = {reader} AND muted_id = {person})"
 
 
+def unwanted(reader: Reader) -> str:
+    """A query for the people with whom the reader does not want to meet, or who do not with them: muted, and apart."""
+    return (
+        f"SELECT blocked_id FROM feeds_block WHERE blocker_id = {reader}"
+        f" UNION ALL SELECT blocker_id FROM feeds_block WHERE blocked_id = {reader}"
+        f" UNION ALL SELECT muted_id FROM feeds_mute WHERE muter_id = {reader}"
+    )
+
+
 def hears(reader: Reader, person: str) -> str:
     """What they write is for the reader's home timeline: they are followed, active, and neither muted nor blocked.
 

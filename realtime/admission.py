@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from urllib.parse import parse_qs
 
 import structlog
@@ -58,9 +59,18 @@ def credentials_of(scope: Scope) -> Credentials:
 
 
 def address_of(scope: Scope) -> str:
-    """The client's address; behind a proxy the one that it tells, where FORWARDED_ALLOW_IPS trusts it."""
-    client = scope.get("client")
-    return str(client[0]) if client else "unknown"
+    """The client's address; behind a proxy the one that it tells, where FORWARDED_ALLOW_IPS trusts it.
+
+    Of IPv6 the network of 64 bits: whoever has one address there has all of them.
+    """
+    text = str((scope.get("client") or ("unknown",))[0])
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, IPv4Address):
+        return text
+    return str(address.ipv4_mapped or IPv6Network((address, 64), strict=False))
 
 
 def _is_own_read(scope: Scope, origin: str) -> bool:

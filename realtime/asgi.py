@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from importlib.util import find_spec
 
 from asgiref.sync import markcoroutinefunction
 
@@ -12,7 +13,18 @@ from realtime.polling import poll, signal
 from realtime.requests import BadRequest, answer_preflight, refuse
 from realtime.sse import event_stream
 
-SOCKET_PATH = "/realtime/ws"
+
+def sockets() -> dict[str, Callable[[], Application]]:
+    """What serves a socket, by its path. GraphQL is an extra: there is none where its packages are not installed."""
+    served: dict[str, Callable[[], Application]] = {"/realtime/ws": StreamConsumer}
+    if find_spec("strawberry"):
+        from realtime.graphql.consumers import GraphQLConsumer
+
+        served["/realtime/graphql"] = GraphQLConsumer
+    return served
+
+
+SOCKETS = sockets()
 HTTP: dict[str, tuple[str, Application]] = {
     "/realtime/sse": ("GET", event_stream),
     "/realtime/poll": ("POST", poll),
@@ -23,7 +35,7 @@ HTTP: dict[str, tuple[str, Application]] = {
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve what is under /realtime/ without a socket."""
     if (entry := HTTP.get(scope["path"])) is None:
-        paths = ", ".join([f"{SOCKET_PATH} (a WebSocket)", *HTTP])
+        paths = ", ".join([*(f"{path} (a WebSocket)" for path in SOCKETS), *HTTP])
         await refuse(send, scope, BadRequest(f"There is nothing at this path. There are {paths}.", 404))
         return
     method, serve = entry
@@ -43,6 +55,5 @@ def application(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
     same reason these few paths need no router.
     """
     if scope["type"] == "websocket":
-        consumer = StreamConsumer if scope["path"] == SOCKET_PATH else NoSuchPathConsumer
-        return consumer()(scope, receive, send)
+        return SOCKETS.get(scope["path"], NoSuchPathConsumer)()(scope, receive, send)
     return http(scope, receive, send)

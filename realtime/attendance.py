@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 
 import redis
@@ -41,11 +42,12 @@ class Attendance:
         loop = asyncio.get_running_loop()
         all_at = loop.time() + HEARTBEAT
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(all_at):
                     await self._news.wait()
-                await asyncio.sleep(ARRIVALS)
-            except TimeoutError:
+                    await asyncio.sleep(ARRIVALS)
+            # Not only where nobody arrives: where somebody always does, the others would count as gone.
+            if loop.time() >= all_at:
                 self._arrived.update(self._users())
                 all_at = loop.time() + HEARTBEAT
             self._news.clear()

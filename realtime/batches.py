@@ -12,13 +12,18 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from prometheus_client import Counter
 
 PAUSE = 0.05  # seconds between the beginnings of two batches that go to the database
+CROWD = 5  # questions at once, from which on the pause is CROWD_PAUSES times as long: who waits with many can wait
+CROWD_PAUSES = 5
 MOST = 500  # questions of one batch
 MOST_WAITING = 10_000
 
 OUTAGES = (OperationalError, InterfaceError, redis.RedisError, OSError)  # what a service that is away raises
 CALLS = Counter("tributary_realtime_database_calls", "Times that socket servers asked the database.", ["what"])
-# No connection of a client holds one of the database: these few threads keep theirs.
-_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="realtime-db")
+# No connection of a client holds one of the database: these few threads keep theirs. What clients do often must not
+# hold up who is let in, and neither of them that whoever logged out is closed in time.
+THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="realtime-db")
+SIGNAL_THREADS = ThreadPoolExecutor(max_workers=2, thread_name_prefix="realtime-signals")
+WATCH_THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="realtime-watch")
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 T = TypeVar("T")
@@ -28,7 +33,9 @@ class Overloaded(Exception):
     """More questions wait than are answered in time."""
 
 
-async def in_database(what: str, function: Callable[..., T], *arguments: object) -> T:
+async def in_database(
+    what: str, function: Callable[..., T], *arguments: object, threads: ThreadPoolExecutor = THREADS
+) -> T:
     """Call a function that queries the database (counted as `what`), in one of the threads that do."""
 
     def call() -> T:
@@ -39,15 +46,15 @@ async def in_database(what: str, function: Callable[..., T], *arguments: object)
             close_old_connections()
 
     CALLS.labels(what).inc()
-    return await asyncio.get_running_loop().run_in_executor(_threads, call)
+    return await asyncio.get_running_loop().run_in_executor(threads, call)
 
 
 class Batches(Generic[Question, Answer]):
     """`answer` answers many questions at once, in their order; `ask` gives each asker its own answer.
 
-    Whoever comes alone is answered at once. While a batch is being answered, and for `pause` seconds after it began,
-    the next questions gather and go together. Where a service is away, everybody of the batch gets the error; where
-    `answer` fails otherwise, those do without whom it does not. For one event loop.
+    Whoever comes alone is answered at once. While a batch is being answered, and for `pause` seconds after it began
+    (longer where many come), the next questions gather and go together. Where a service is away, everybody of the batch
+    gets the error; where `answer` fails otherwise, those do without whom it does not. For one event loop.
     """
 
     def __init__(
@@ -80,7 +87,8 @@ class Batches(Generic[Question, Answer]):
             while self._waiting:
                 if (pause := self._next - loop.time()) > 0:
                     await asyncio.sleep(pause)
-                self._next = loop.time() + self._pause
+                crowd = len(self._waiting) > CROWD
+                self._next = loop.time() + self._pause * (CROWD_PAUSES if crowd else 1)
                 batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
                 # Whoever has gone meanwhile wants no answer.
                 await self._ask([(question, answer) for question, answer in batch if not answer.done()])

@@ -16,7 +16,9 @@ class Close(IntEnum):
     NOT_LOGGED_IN = 4401
     FOREIGN_ORIGIN = 4403
     NO_SUCH_PATH = 4404
+    NO_SUCH_PROTOCOL = 4406
     TOO_SLOW = 4408
+    TAKEN = 4409
     TOO_MANY = 4429
 
 

@@ -61,16 +61,25 @@ class Connection(ABC):
             raise
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        SUBSCRIPTIONS.dec(len(self._subscriptions))
+        # From here on `end` does nothing: what it cancels would stay behind in the hub.
+        serving, self._serving = self._serving, None
+        if self._end is not None and not isinstance(error, asyncio.CancelledError):
+            try:
+                await asyncio.sleep(0)  # it was called at the last moment, and its cancellation comes now
+            except asyncio.CancelledError as late:
+                error = late
         await self._stop()
+        # Whoever drains the hub takes its connections' goodbyes for said once they have gone: nothing waits after this.
         await self.hub.exit(self)
-        if isinstance(error, asyncio.CancelledError) and self._end is not None and self._serving is not None:
+        if isinstance(error, asyncio.CancelledError) and self._end is not None and serving is not None:
             # It ends here and not by this cancellation, which time-outs after it would otherwise take for their own.
-            self._serving.uncancel()
+            serving.uncancel()
             raise self._end from None
 
     async def _stop(self) -> None:
-        for subscription in self._subscriptions.values():
+        subscriptions, self._subscriptions = self._subscriptions, {}  # nobody can renew them any more
+        SUBSCRIPTIONS.dec(len(subscriptions))
+        for subscription in subscriptions.values():
             self.hub.leave(subscription, subscription.positions)
         if jobs := list((self._jobs or {}).values()):
             for job in jobs:
@@ -211,6 +220,8 @@ class Connection(ABC):
         subscription.ready = True
         if (token and None in wanted.values()) or any(part.events is None for part in found.values()):
             subscription.lose({})
+            if all(part.events is not None for part in found.values()):
+                subscription.renewal = None  # nothing that asks for one can have been among what was lost
         else:
             for name, part in found.items():
                 subscription.add(name, News(part.events or ()))

@@ -13,7 +13,7 @@ from realtime.admission import admit_scope
 from realtime.asgi_types import Receive, Scope, Send
 from realtime.closing import Close, Closed
 from realtime.connection import Connection
-from realtime.limits import STALLED, Allowance
+from realtime.limits import IDLE, STALLED, Allowance
 from realtime.messages import MessageError, check_message
 from realtime.visitors import Visitor
 
@@ -23,7 +23,7 @@ CLOSE_TIMEOUT = 1.0  # seconds for the close message
 class SocketConnection(Connection):
     """A connection over a WebSocket."""
 
-    __slots__ = ("_allowance", "_busy", "_seen", "_seen_at", "_send", "_sending", "_sent")
+    __slots__ = ("_allowance", "_busy", "_idle_since", "_seen", "_seen_at", "_send", "_sending", "_sent")
     transport = "websocket"
 
     def __init__(self, send: Send, *about: Any) -> None:
@@ -33,6 +33,7 @@ class SocketConnection(Connection):
         self._busy = False
         self._sent = 0  # messages; and how many they were when it was looked at last
         self._seen, self._seen_at = 0, 0.0
+        self._idle_since = asyncio.get_running_loop().time()
         self._allowance = Allowance()
 
     async def serve(self, receive: Receive) -> None:
@@ -42,14 +43,19 @@ class SocketConnection(Connection):
                 await self._handle(event)
 
     async def _handle(self, event: dict[str, Any]) -> None:
+        text = self._text_of(event)
+        try:
+            await self._obey(text)
+        except MessageError as error:
+            self.reply(error.answer())
+
+    def _text_of(self, event: dict[str, Any]) -> str:
+        """The message that came; Closed where it is none, or one too many."""
         if not self._allowance.take():
             raise Closed(Close.TOO_MANY, "Too many messages.")
         if event.get("text") is None:
             raise Closed(Close.BAD_MESSAGE, "Messages are text.")
-        try:
-            await self._obey(event["text"])
-        except MessageError as error:
-            self.reply(error.answer())
+        return str(event["text"])
 
     async def _obey(self, text: str) -> None:
         message = check_message(text)
@@ -65,16 +71,21 @@ class SocketConnection(Connection):
             self.reply({"type": "pong"})
 
     async def _stop(self) -> None:
-        await super()._stop()
+        self._busy = True  # nothing more is begun
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.gather(self._sending, return_exceptions=True)
+        await super()._stop()
 
     def look(self, now: float) -> None:
         if not self._busy or self._sent != self._seen:
             self._seen, self._seen_at = self._sent, now
         elif now - self._seen_at > STALLED:
             self.end(Closed(Close.TOO_SLOW, "Nothing was taken for too long."))
+        if self._subscriptions:
+            self._idle_since = now
+        elif now - self._idle_since > IDLE:
+            self.end(Closed(Close.TOO_SLOW, "Nothing was subscribed to for too long."))
 
     def _send_soon(self) -> None:
         if not self._busy:
@@ -86,9 +97,19 @@ class SocketConnection(Connection):
             while message := self._next_message():
                 self._sent += 1
                 await self._send({"type": "websocket.send", "text": message.text})
-        except OSError:  # the client has gone, and nothing more is sent; `serve` is about to hear of it
-            return
+        except (OSError, RuntimeError):  # it has gone, or the server is closing it; `serve` is about to hear of it
+            return  # and nothing more is sent
         self._busy = False
+
+
+async def end_socket(send: Send, end: Closed, *last: dict[str, Any]) -> None:
+    """Close a socket after these last messages."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            for message in (*last, {"type": "websocket.close", "code": int(end.code), "reason": str(end)[:100]}):
+                await send(message)
+    except (OSError, TimeoutError):
+        return  # it has gone already, or takes nothing, not even this
 
 
 class StreamConsumer(AsyncConsumer):
@@ -111,20 +132,11 @@ class StreamConsumer(AsyncConsumer):
             scope["headers"].clear()  # a kilobyte that the server would keep for as long as the socket is open
             await SocketConnection(send, visitor, address).serve(receive)
         except Closed as end:
-            await self.close(end)
+            await end_socket(send, end, {"type": "websocket.send", "text": orjson.dumps(end.goodbye()).decode()})
 
     async def admit(self, scope: Scope) -> tuple[Visitor, str]:
         """Who it is, and from where; Closed where they are refused."""
         return await admit_scope(scope)
-
-    async def close(self, end: Closed) -> None:
-        """Say goodbye, and why."""
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT):
-                await self.send({"type": "websocket.send", "text": orjson.dumps(end.goodbye()).decode()})
-                await self.send({"type": "websocket.close", "code": int(end.code), "reason": str(end)[:100]})
-        except (OSError, TimeoutError):
-            return  # it has gone already, or takes nothing, not even this
 
 
 class NoSuchPathConsumer(StreamConsumer):

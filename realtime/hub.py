@@ -21,12 +21,14 @@ from weakref import WeakKeyDictionary
 import redis
 import structlog
 from channels.layers import get_channel_layer
+from django.conf import settings
 from prometheus_client import Counter, Gauge
 
 from realtime import eager, signals, streams, subscriptions, visitors, wake
 from realtime.attendance import Attendance
-from realtime.batches import PAUSE, Batches, in_database
+from realtime.batches import PAUSE, SIGNAL_THREADS, WATCH_THREAD, Batches, Overloaded, in_database
 from realtime.closing import Close, Closed
+from realtime.limits import Addresses
 from realtime.messages import Message
 from realtime.news import News
 from realtime.roster import Listener, Roster
@@ -65,10 +67,13 @@ class Hub:
 
     _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
     _draining: WeakKeyDictionary[asyncio.AbstractEventLoop, bool] = WeakKeyDictionary()
+    # Who opens one connection after the other meets another hub each time.
+    _arrivals: WeakKeyDictionary[asyncio.AbstractEventLoop, Addresses] = WeakKeyDictionary()
 
     def __init__(self) -> None:
         self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
-        self.connections = Roster()
+        rate = settings.REALTIME_NEW_CONNECTIONS_PER_SECOND
+        self.connections = Roster(self._arrivals.setdefault(asyncio.get_running_loop(), Addresses(rate)))
         self._streams: dict[str, _Stream] = {}
         self._woken: dict[str, None] = {}
         self._work = asyncio.Event()
@@ -113,23 +118,26 @@ class Hub:
             raise Closed(Close.TRY_LATER, "Streams cannot be read just now.") from None
 
     async def exit(self, listener: Listener) -> None:
-        """Remove a connection, and with the last one everything that runs for them."""
+        """Remove a connection, and before the last one everything that runs for them."""
+        if self.connections.has_no_other(listener):
+            await self._close()
         self.connections.remove(listener)
-        if not len(self.connections):
-            self._retire()
-            tasks, self._tasks = self._tasks, []
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.gather(
-                self._reads.settle(), self._visitors.settle(), *(grants.settle() for grants in self._grants.values())
-            )
-            await self._client.aclose()
 
     def change_visitor(self, listener: Listener, visitor: Visitor) -> None:
         """Let a connection be somebody's. Closed where they have too many."""
         if self.connections.change(listener, visitor):
             self._attendance.arrived(visitor.user_id)
+
+    async def _close(self) -> None:
+        self._retire()
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(
+            self._reads.settle(), self._visitors.settle(), *(grants.settle() for grants in self._grants.values())
+        )
+        await self._client.aclose()
 
     def _retire(self) -> None:
         """Leave those who come from now on to another hub."""
@@ -158,7 +166,7 @@ class Hub:
                 streams.append(events)
             return events is not None
 
-        return await in_database("signals", say)
+        return await in_database("signals", say, threads=SIGNAL_THREADS)
 
     # Streams
 
@@ -175,6 +183,7 @@ class Hub:
             found = await self._read(wanted)
             # Deliveries go on meanwhile, without those who are still catching up.
             while behind := {name: part.position for name, part in found.items() if self._is_ahead(name, part)}:
+                self._wake(behind)  # were it the stream that went back, the next delivery would find out
                 for name, part in (await self._read(behind)).items():
                     found[name] = _joined(found[name], part)
         except BaseException:
@@ -183,6 +192,8 @@ class Hub:
         for name, part in found.items():
             stream = self._streams[name]
             stream.position = stream.position or part.position
+            if stream.position.epoch != part.position.epoch:
+                self._wake([name])  # it was lost: the others need not wait for the next check
             subscription.positions[name] = part.position
         return found
 
@@ -274,7 +285,7 @@ class Hub:
             wanted = {name: self._streams[name].position for name in names if name in self._streams}
             try:
                 found = await self._read(wanted)
-            except (redis.RedisError, OSError) as error:
+            except (redis.RedisError, OSError, Overloaded) as error:
                 logger.warning("hub_cannot_read", error=repr(error), streams=len(wanted))
                 await asyncio.sleep(RETRY)
                 # Whatever else was written meanwhile has woken nobody.
@@ -285,8 +296,11 @@ class Hub:
 
     async def _hand_out(self, name: str, since: Position | None, part: StreamRead) -> None:
         stream = self._streams.get(name)
-        # Left, and perhaps joined anew, while it was being read; or nobody has caught up with it yet.
-        if stream is None or stream.position is None or stream.position != since or part.position == since:
+        if stream is None or stream.position is None or stream.position == part.position:
+            return  # left while it was being read; or nobody has caught up with it yet; or nothing is new
+        if stream.position != since:
+            # Caught up with, or left and joined anew, while it was read from elsewhere. No other wake-up need come.
+            self._wake([name])
             return
         stream.position = part.position
         news = News(part.events or (), part.position, since)
@@ -294,28 +308,42 @@ class Hub:
         DELIVERED.inc(len(news.texts) * len(readers))
         for place, (subscription, listener) in enumerate(readers, 1):
             if subscription.ready and name in subscription.positions:
-                if part.events is None:
-                    subscription.lose({name: part.position})
-                else:
-                    subscription.take(name, news)
-                listener.has_news(subscription)
+                self._hand_to(subscription, listener, name, news if part.events is not None else None, part.position)
             if not place % READERS_AT_ONCE:
                 await asyncio.sleep(0)  # pings and handshakes want their turn
+
+    @staticmethod
+    def _hand_to(
+        subscription: Subscription, listener: Listener, name: str, news: News | None, position: Position
+    ) -> None:
+        """Hand news to a reader, or (None) that some are lost. What goes wrong with one reader is no other's matter."""
+        try:
+            if news is not None:
+                subscription.take(name, news)
+            elif subscription.positions[name] != position:
+                subscription.lose({name: position})
+            listener.has_news(subscription)
+        except Exception as error:
+            logger.error("cannot_hand_out", kind=subscription.kind, error=repr(error), exc_info=error)
+            listener.end(Closed(Close.TRY_LATER, "What is new could not be sent."))
 
     async def _watch(self) -> None:
         """Close the connections of those who may not be here any more. All are looked at once in SESSION_INTERVAL."""
         while True:
-            parts = list(chunks(iter(self.connections), visitors.CHUNK)) or [[]]
-            for part in parts:
-                await asyncio.sleep(SESSION_INTERVAL / len(parts))
-                try:
-                    await self._dismiss_departed(part)
-                except Exception as error:  # the database is away: nobody can log out either
-                    logger.warning("hub_cannot_check_sessions", error=repr(error))
+            turns = len(self.connections) // visitors.CHUNK + 1
+            await asyncio.sleep(SESSION_INTERVAL / turns)
+            # Taken after the pause: whoever came meanwhile may have logged out meanwhile.
+            part = self.connections.take_turn(-(-len(self.connections) // turns))
+            try:
+                await self._dismiss_departed(part)
+            except Exception as error:  # the database is away: nobody can log out either
+                logger.warning("hub_cannot_check_sessions", error=repr(error))
 
     async def _dismiss_departed(self, listeners: list[Listener]) -> None:
         shown = [listener.visitor for listener in listeners if listener.visitor.user_id is not None]
-        departed = set(await in_database("departed", visitors.find_departed, shown)) if shown else set()
+        departed = (
+            set(await in_database("departed", visitors.find_departed, shown, threads=WATCH_THREAD)) if shown else set()
+        )
         for listener in listeners:
             if listener.visitor in departed:
                 listener.end(Closed(Close.NOT_LOGGED_IN, "You are no longer logged in."))

@@ -14,6 +14,7 @@ MAX_REPLIES = 100  # messages other than events that wait to be sent
 COALESCED = 50  # events of one subscription that wait to be sent; beyond, those that say the same become one
 MAX_PENDING_EVENTS = 200  # beyond, its reader is told to reload
 MAX_PENDING_BYTES = 256 * 1024
+IDLE = 120.0  # seconds that a socket without a subscription may stay
 STALLED = 15.0  # seconds after which a connection that takes nothing is dropped
 LONGEST_WAIT = 25.0  # seconds of a long poll
 PING_AFTER = 20.0  # seconds of silence of a stream of server-sent events

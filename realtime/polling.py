@@ -69,8 +69,8 @@ class PollConnection(Connection):
 async def poll(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve `/realtime/poll`."""
     try:
-        wanted, wait = _asked(await read_body(receive))
         visitor, address = await admit_scope(scope)
+        wanted, wait = _asked(await read_body(receive))
         connection = PollConnection(visitor, address)
         messages = await _unless_gone(receive, connection.serve(wanted, wait))
     except (Closed, BadRequest) as why:
@@ -86,8 +86,8 @@ async def poll(scope: Scope, receive: Receive, send: Send) -> None:
 async def signal(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve `/realtime/signal`."""
     try:
-        message = check_fields(read_object(await read_body(receive)), "signal")
         visitor, address = await admit_scope(scope)
+        message = check_fields(read_object(await read_body(receive)), "signal")
         await PollConnection(visitor, address).signal(message)
     except MessageError as error:
         await refuse(send, scope, BadRequest(str(error), 403 if error.code == "denied" else 400))

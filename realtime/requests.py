@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,8 +12,9 @@ from django.conf import settings
 from realtime.asgi_types import Receive, Scope, Send
 from realtime.closing import Close, Closed
 from realtime.limits import MAX_FRAME
-from realtime.origins import header, is_own_origin
+from realtime.origins import header
 
+BODY_TIMEOUT = 20.0  # seconds
 Headers = list[tuple[bytes, bytes]]
 _NAMES = {400: "invalid", 401: "denied", 403: "denied", 404: "unknown", 405: "invalid", 413: "limit", 429: "limit"}
 
@@ -26,7 +28,17 @@ class BadRequest(Exception):
 
 
 async def read_body(receive: Receive) -> bytes:
-    """The request's body. Closed where it is too long, or where the client goes away."""
+    """The request's body. Closed where it is too long, BadRequest where it does not come, ConnectionResetError where
+    the client goes away.
+    """
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT):
+            return await _read_body(receive)
+    except TimeoutError:
+        raise BadRequest(f"The body did not arrive within {BODY_TIMEOUT:.0f} seconds.", 408) from None
+
+
+async def _read_body(receive: Receive) -> bytes:
     body = b""
     while True:
         event = await receive()
@@ -61,7 +73,7 @@ async def refuse(send: Send, scope: Scope, why: Closed | BadRequest) -> None:
 def sharing(scope: Scope) -> Headers:
     """The headers that let a page of another site, of REALTIME_ORIGINS, read the response. Cookies stay out of it."""
     origin = header(scope, b"origin")
-    if not origin or origin not in settings.REALTIME_ORIGINS or is_own_origin(scope):
+    if not origin or origin not in settings.REALTIME_ORIGINS:
         return [(b"vary", b"Origin")]
     return [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
 

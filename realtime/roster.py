@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Protocol
 
 from django.conf import settings
@@ -37,11 +38,11 @@ class Listener(Protocol):
 class Roster:
     """Who is connected here, and whether one more may be."""
 
-    def __init__(self) -> None:
-        self._listeners: set[Listener] = set()
+    def __init__(self, arrivals: Addresses) -> None:
+        self._listeners: dict[Listener, None] = {}  # in the order of their turns
         self._users: Counter[int] = Counter()
         self._addresses: Counter[str] = Counter()
-        self._arrivals = Addresses(settings.REALTIME_NEW_CONNECTIONS_PER_SECOND)
+        self._arrivals = arrivals
 
     def __iter__(self) -> Iterator[Listener]:
         return iter(list(self._listeners))
@@ -54,11 +55,26 @@ class Roster:
         """Users who are connected here."""
         return list(self._users)
 
+    def take_turn(self, count: int) -> list[Listener]:
+        """The `count` connections that were not taken for longest, or came first."""
+        turn = list(islice(self._listeners, count))
+        for listener in turn:
+            self._listeners[listener] = self._listeners.pop(listener)
+        return turn
+
+    def has_no_other(self, listener: Listener) -> bool:
+        """Whether nobody but this one is connected here."""
+        return len(self._listeners) == (listener in self._listeners)
+
     def check_address(self, address: str) -> None:
         """Raise Closed where this address has or opens too many connections. Before anything is asked of anybody."""
-        most = settings.REALTIME_CONNECTIONS_PER_ADDRESS
-        if self._addresses[address] >= most or not self._arrivals.take(address):
-            raise Closed(Close.TOO_MANY, f"Your address {address} has too many connections, or opens them too quickly.")
+        if not self._arrivals.take(address):
+            raise Closed(Close.TOO_MANY, f"Your address {address} opens connections too quickly.")
+        self._check_number(address)
+
+    def _check_number(self, address: str) -> None:
+        if self._addresses[address] >= settings.REALTIME_CONNECTIONS_PER_ADDRESS:
+            raise Closed(Close.TOO_MANY, f"Your address {address} has too many connections.")
 
     def check_user(self, user: int | None) -> None:
         """Raise Closed where this user has too many connections."""
@@ -67,8 +83,9 @@ class Roster:
 
     def add(self, listener: Listener) -> bool:
         """Add a connection; whether it is its user's first one here. Raises Closed where there are too many."""
+        self._check_number(listener.address)  # once more: many may have been asking who they are at the same time
         self.check_user(listener.visitor.user_id)
-        self._listeners.add(listener)
+        self._listeners[listener] = None
         self._addresses[listener.address] += 1
         CONNECTIONS.labels(listener.transport).inc()
         return self._count(listener.visitor.user_id, 1)
@@ -76,7 +93,7 @@ class Roster:
     def remove(self, listener: Listener) -> None:
         if listener not in self._listeners:
             return
-        self._listeners.remove(listener)
+        del self._listeners[listener]
         self._addresses[listener.address] -= 1
         if not self._addresses[listener.address]:
             del self._addresses[listener.address]

@@ -25,6 +25,7 @@ HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # nginx would keep events back
 ]
+TOO_LONG = "-"  # instead of a position of more streams than one can name: answered by a resync, not by a refusal
 RETRY_IN = 2000  # milliseconds after which a browser comes back by itself
 
 
@@ -52,10 +53,11 @@ class EventSourceConnection(Connection):
                 pass
 
     async def _stop(self) -> None:
-        await super()._stop()
+        self._waits = True  # nothing more is begun
         if self._sending is not None:
             self._sending.cancel()
             await asyncio.gather(self._sending, return_exceptions=True)
+        await super()._stop()
 
     def look(self, now: float) -> None:
         if self._waits and now - self._since > STALLED:
@@ -135,6 +137,8 @@ def _wanted(scope: Scope) -> list[Message]:
             f'Name 1 to {MAX_SUBSCRIPTIONS} subscriptions, each as ?subscribe={{"id":"1","kind":"timeline"}}.'
         )
     reached = header(scope, b"last-event-id")
+    if len(reached) > tokens.LONGEST:
+        reached = TOO_LONG
     try:
         fields = [read_object(text) for text in texts]
         wanted = [check_fields(one | ({"position": reached} if reached else {}), "subscribe") for one in fields]

@@ -22,7 +22,7 @@ from prometheus_client import Counter
 
 from realtime import tokens, wake
 from realtime.bounds import bounds_of
-from realtime.keys import PRESENT
+from realtime.keys import PRESENT, STREAM
 from realtime.scripts import (
     Position,
     T,
@@ -133,6 +133,26 @@ def with_readers(names: Sequence[str]) -> set[str]:
         pipeline.zmscore(key, part)
     scores = (score for part in pipeline.execute() for score in part)
     return {name for name, score in zip(names, scores, strict=True) if score is not None and score >= now}
+
+
+def existing(names: Sequence[str]) -> set[str]:
+    """Those of these streams that somebody has asked for within their time to live: others may hold no position.
+
+    What is told in streams that do not exist reaches nobody, so it need not be computed. Raises redis.RedisError.
+    """
+    pipeline = get_client().pipeline(transaction=False)
+    for key in STREAM.keys(names):
+        pipeline.exists(key)
+    return {name for name, exists in zip(names, pipeline.execute(), strict=True) if exists}
+
+
+def forget(names: Sequence[str]) -> None:
+    """Drop streams: whoever holds a position in one is told to load anew. For changes that are not told there.
+
+    Raises redis.RedisError.
+    """
+    if names:
+        get_client().unlink(*STREAM.keys(names))
 
 
 def _check(names: list[str]) -> list[str]:

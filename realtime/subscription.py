@@ -78,7 +78,7 @@ class Subscription:
         else:
             passed = [text for text, event in zip(news.texts, news.parsed, strict=True) if only.passes(event)]
             self._events += passed
-            self._bytes += sum(map(len, passed))
+            self._bytes += sum(len(text.encode()) for text in passed)
         if len(self._events) > self._coalesce_at:
             self._coalesce()
         if len(self._events) > MAX_PENDING_EVENTS or self._bytes > MAX_PENDING_BYTES:
@@ -88,7 +88,7 @@ class Subscription:
         """What says the same becomes one. Where that helped little, it is tried again only when much more waits."""
         COALESCINGS.inc()
         self._events = coalesce(self._events)
-        self._bytes = sum(map(len, self._events))
+        self._bytes = sum(len(event.encode()) for event in self._events)
         self._coalesce_at = max(COALESCED, 2 * len(self._events))
 
     def lose(self, positions: Mapping[str, Position]) -> None:
@@ -135,10 +135,12 @@ class Subscription:
     def subscribed_message(self, position: str) -> Outgoing:
         """The answer to the client's "subscribe" from `position`.
 
-        Where news follow, it still speaks of the old position: a connection may break between the two messages.
+        Where news follow, it still speaks of the old position, also if that is none: a connection may break between the
+        two messages, and a resync must not be lost with it.
         """
-        token = position if self.has_news and tokens.decode(position) else self.token
-        return Outgoing("subscribed", f'{{"type":"subscribed","id":{self._id},"position":"{token}"}}', token)
+        token = position if self.has_news and position else self.token
+        quoted = orjson.dumps(token).decode()  # it is the client's own text, and may name anything
+        return Outgoing("subscribed", f'{{"type":"subscribed","id":{self._id},"position":{quoted}}}', token)
 
     @property
     def token(self) -> str:

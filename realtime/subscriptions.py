@@ -65,3 +65,8 @@ def grants(kind: str, requests: Sequence[Request]) -> list[Grant | None]:
 def knows(kind: str) -> bool:
     """Whether there is a rule for this kind."""
     return kind in _rules
+
+
+def kinds() -> list[str]:
+    """The kinds that there are rules for, in alphabetical order."""
+    return sorted(_rules)

@@ -6,12 +6,14 @@ token that the rule does not give is ignored, so a forged token can at most make
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from realtime.scripts import Position
 
 LONGEST = 32 * 1024  # characters
 _OFFSETS = 2**53  # beyond it Lua's numbers are not exact
+_DIGITS = re.compile(r"[0-9]{1,16}\Z")
 
 
 def encode(positions: Mapping[str, Position]) -> str:
@@ -32,7 +34,7 @@ def decode(token: str) -> dict[str, Position] | None:
     for part in token.split("~"):
         name, _, position = part.partition("=")
         epoch, _, offset = position.partition(".")
-        if not (epoch.isascii() and epoch.isdigit() and offset.isascii() and offset.isdigit()):
+        if not (_DIGITS.match(epoch) and _DIGITS.match(offset)):
             return None
         positions[name] = Position(int(epoch), int(offset))
     return positions if all(p.epoch < _OFFSETS and p.offset < _OFFSETS for p in positions.values()) else None

@@ -1,180 +1,158 @@
 """Bench `delivery`: milliseconds from the commit of a post to its arrival at followers' sockets.
 
 The way is the real one: trigger, relay, worker, fan-out, stream, hub, socket; each in its own process. Posts come one
-by one, so this is the latency of an idle site, not of a busy one. `cpu_ms_…` is what each process spends on a post.
+by one, so this is the latency of an idle site, not of a busy one: with 20 of 200 followers connected, and with all of
+1,000 (`n1000_…`), of whom the last ones wait while the others are served. `cpu_ms_…` is what each process spends on a
+post.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
 import tempfile
 import time
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import orjson
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
+import uvloop
 from django.core.management.base import CommandError
-from django.db import connection, transaction
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from django.db import transaction
 
 from feeds.actions import do_create_post
-from feeds.models import Follow
+from feeds.bench.audience import SUBSCRIPTION, let_follow
 from recsys.accounts.models import User
+from recsys.bench.clients import PATIENCE, SocketClient, join_all, join_first
 from recsys.bench.load import tree_seconds
-from recsys.bench.processes import product_process
+from recsys.bench.logins import disconnected, log_in, make_users
+from recsys.bench.processes import free_port, product_process
 from recsys.bench.result import BenchOptions, BenchResult, median_run, percentiles
+from recsys.services.processes import wait_until
+from recsys.services.server import raise_open_file_limit
 
 POSTS = 200
-FOLLOWERS = 200
-CONNECTED = 20
+WARMING_POSTS = 20
+FOLLOWERS, CONNECTED = 200, 20
+CROWD = 1000  # followers of another author, all of them connected
+CROWD_POSTS = 60
 PAUSE = 0.1  # seconds between posts
-PATIENCE = 30.0  # seconds
 
 
-T = TypeVar("T")
+@dataclass(frozen=True)
+class Readers:
+    """An author, and the Cookie headers of those followers who are connected."""
 
-
-@dataclass
-class Arrivals:
-    """When each post was committed, and when it arrived at each socket (`time.perf_counter`)."""
-
-    committed: dict[int, float] = field(default_factory=dict)
-    arrived: list[tuple[int, float]] = field(default_factory=list)
-    cpu_ms: dict[str, float] = field(default_factory=dict)
-
-    def milliseconds(self) -> list[float]:
-        return [(at - self.committed[post]) * 1000 for post, at in self.arrived]
+    author: User
+    cookies: list[str]
 
 
 def run(options: BenchOptions) -> BenchResult:
-    author, readers = _community()
-    runs = []
+    raise_open_file_limit()
+    some = _gather("delivery", FOLLOWERS, CONNECTED)
+    crowd_size = max(CONNECTED, options.scaled(CROWD))
+    crowd = _gather("crowd", crowd_size, crowd_size)
+    runs, crowd_runs = [], []
     with ExitStack() as stack:
         processes, port = _start(stack)
         for _ in range(options.runs):
-            arrivals = asyncio.run(_measure(port, author, readers, options.scaled(POSTS), processes))
-            figures = percentiles(arrivals.milliseconds())
-            options.say("   ".join(f"{name} {value:.1f}" for name, value in figures.items()))
-            runs.append(figures | arrivals.cpu_ms)
-    middle = median_run(runs, by="p50_ms")
+            runs.append(_measure(port, some, options.scaled(POSTS), processes, options))
+            crowd_runs.append(_measure(port, crowd, options.scaled(CROWD_POSTS), processes, options))
+    middle, middle_crowd = median_run(runs, by="p50_ms"), median_run(crowd_runs, by="p50_ms")
     shape = {"posts": options.scaled(POSTS), "followers": FOLLOWERS, "sockets": CONNECTED, "goal_p99_ms": 150.0}
-    return BenchResult(middle["p50_ms"], "ms", goal=25.0, details=middle | shape)
+    of_crowd = {f"n{crowd_size}_{name}": value for name, value in middle_crowd.items()}
+    return BenchResult(middle["p50_ms"], "ms", goal=25.0, details=middle | shape | of_crowd)
 
 
-def _community() -> tuple[User, list[User]]:
-    names = ["bench-author", *(f"bench-reader-{number}" for number in range(FOLLOWERS))]
-    for name in names:
-        User.objects.get_or_create(username=name, defaults={"password": "!"})
-    author, *readers = User.objects.filter(username__in=names).order_by("username")
-    edges = [Follow(follower=reader, followee=author) for reader in readers]
-    Follow.objects.bulk_create(edges, ignore_conflicts=True)
-    return author, readers[:CONNECTED]
+def _gather(name: str, followers: int, connected: int) -> Readers:
+    author, *readers = make_users(f"bench-{name}", followers + 1)
+    let_follow(readers, author)
+    return Readers(author, log_in(readers[:connected]))
 
 
 def _start(stack: ExitStack) -> tuple[dict[str, int], int]:
     """Start the product's processes for as long as `stack` is open; return their pids, and the port they serve."""
     handover = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "handover.sock"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    commands = [
-        ("relay",),
-        ("worker", "--concurrency", "2"),
-        ("sockets", "--handover", str(handover)),
-        ("web", "--port", str(port), "--handover", str(handover)),
-    ]
-    processes = {command[0]: stack.enter_context(product_process(*command)).pid for command in commands}
+    port = free_port()
+    processes = {}
+
+    def start(name: str, *arguments: str) -> None:
+        processes[name] = stack.enter_context(product_process(name, *arguments)).pid
+
+    start("relay")
+    start("worker", "--concurrency", "2")
+    start("sockets", "--handover", str(handover))
+    # Before that `web` would serve the sockets itself.
+    if not wait_until(handover.exists, timeout=PATIENCE):
+        raise CommandError(f"The socket server does not listen on {handover} after {PATIENCE:.0f} s.")
+    start("web", "--port", str(port), "--handover", str(handover))
     return processes, port
 
 
-async def _measure(port: int, author: User, readers: Sequence[User], posts: int, processes: dict[str, int]) -> Arrivals:
-    arrivals = Arrivals()
-    sessions = await asyncio.to_thread(_in_thread, lambda: [_session(reader) for reader in readers])
-    sockets = [await _subscribe(port, session) for session in sessions]
-    listeners = [asyncio.create_task(_listen(websocket, arrivals)) for websocket in sockets]
+def _measure(
+    port: int, readers: Readers, posts: int, processes: dict[str, int], options: BenchOptions
+) -> dict[str, float]:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        figures = runner.run(_post_all(port, readers, posts, processes))
+    said = (f"{name} {value:.1f}" for name, value in figures.items() if name.startswith("p"))
+    options.say("   ".join([f"{len(readers.cookies):,} sockets", *said]))
+    return figures
+
+
+async def _post_all(port: int, readers: Readers, posts: int, processes: dict[str, int]) -> dict[str, float]:
+    arrivals = Arrivals(len(readers.cookies))
+    first, *others = readers.cookies
+    clients = [await join_first(port, first, SUBSCRIPTION, arrivals.hear)]
+    clients += await join_all(port, others, SUBSCRIPTION, arrivals.hear)
     try:
-        for warm in (True, False):
-            arrivals.committed.clear()
-            arrivals.arrived.clear()
-            spent = {name: tree_seconds(pid) for name, pid in processes.items()}
-            for number in range(20 if warm else posts):
-                await asyncio.to_thread(_in_thread, lambda number=number: _post(author, number, arrivals))
-                await asyncio.sleep(PAUSE)
-            await _until_all_arrived(arrivals, len(sockets))
-        arrivals.cpu_ms = {
-            f"cpu_ms_{name}": (tree_seconds(pid) - spent[name]) * 1000 / posts for name, pid in processes.items()
-        }
+        for number in range(WARMING_POSTS):
+            await arrivals.follow(readers.author, number)
+        arrivals.milliseconds.clear()
+        spent = {name: tree_seconds(pid) for name, pid in processes.items()}
+        for number in range(posts):
+            await arrivals.follow(readers.author, number)
+        spent = {name: tree_seconds(pid) - spent[name] for name, pid in processes.items()}
     finally:
-        for listener in listeners:
-            listener.cancel()
-        await asyncio.gather(*listeners, return_exceptions=True)
-        await asyncio.gather(*(websocket.close() for websocket in sockets))
-    return arrivals
+        for client in clients:
+            client.abort()
+    cpu = {f"cpu_ms_{name}": seconds * 1000 / posts for name, seconds in spent.items()}
+    return percentiles(arrivals.milliseconds) | cpu
 
 
-async def _until_all_arrived(arrivals: Arrivals, sockets: int) -> None:
-    expected = len(arrivals.committed) * sockets
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE):
-            while len(arrivals.arrived) < expected:
-                await asyncio.sleep(0.01)
-    if len(arrivals.arrived) != expected:
-        raise CommandError(f"{len(arrivals.arrived)} of {expected} events arrived within {PATIENCE:.0f} s.")
+class Arrivals:
+    """How long posts take to each of `sockets` clients (`milliseconds`)."""
+
+    def __init__(self, sockets: int) -> None:
+        self.milliseconds: list[float] = []
+        self._sockets = sockets
+        self._arrived: list[tuple[int, float]] = []
+        self._complete = asyncio.Event()
+
+    async def follow(self, author: User, number: int) -> None:
+        """Post something, wait until everybody has it, and pause."""
+        self._arrived.clear()
+        self._complete.clear()
+        post, committed = await asyncio.to_thread(disconnected, lambda: _post(author, number))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._complete.wait()
+        except TimeoutError:
+            raise CommandError(f"A post came {len(self._arrived)} times to {self._sockets} sockets.") from None
+        if any(arrived != post for arrived, _ in self._arrived):
+            raise CommandError(f"Something else than post {post} arrived: {self._arrived}.")
+        self.milliseconds += [(at - committed) * 1000 for _, at in self._arrived]
+        await asyncio.sleep(PAUSE)
+
+    def hear(self, client: SocketClient, text: bytes, arrived: float) -> None:
+        self._arrived += [(event["post"], arrived) for event in orjson.loads(text)["events"]]
+        if len(self._arrived) == self._sockets:
+            self._complete.set()
 
 
-async def _subscribe(port: int, session: str) -> ClientConnection:
-    headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session}", "Origin": f"http://localhost:{port}"}
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                websocket = await connect(
-                    f"ws://localhost:{port}/realtime/ws", additional_headers=headers, compression=None, proxy=None
-                )
-                await websocket.send('{"type": "subscribe", "id": "1", "kind": "timeline"}')
-                answer = orjson.loads(await websocket.recv())
-                if answer["type"] != "subscribed":
-                    raise CommandError(f"The socket answered {answer}.")
-                return websocket
-            except (OSError, WebSocketException):  # the processes are still starting
-                await asyncio.sleep(0.1)
-
-
-async def _listen(websocket: ClientConnection, arrivals: Arrivals) -> None:
-    async for frame in websocket:
-        now = time.perf_counter()
-        for event in orjson.loads(frame).get("events", ()):
-            arrivals.arrived.append((event["post"], now))
-
-
-def _post(author: User, number: int, arrivals: Arrivals) -> None:
+def _post(author: User, number: int) -> tuple[int, float]:
+    """Write a post; return its id and when it was committed (`time.perf_counter`)."""
+    committed: list[float] = []
     with transaction.atomic():
-        committed: list[float] = []
         transaction.on_commit(lambda: committed.append(time.perf_counter()))
         post = do_create_post(author=author, text=f"Post number {number} of the bench.")
-    arrivals.committed[post.pk] = committed[0]
-
-
-def _session(user: User) -> str:
-    session = SessionStore()
-    session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.create()
-    return str(session.session_key)
-
-
-def _in_thread(work: Callable[[], T]) -> T:
-    """Query the database in a thread that keeps no connection."""
-    try:
-        return work()
-    finally:
-        connection.close()
+    return post.pk, committed[0]

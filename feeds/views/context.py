@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from feeds.entries import entries
+from feeds.entries import entries, shown_by
 from feeds.forms import NewPostForm
 from feeds.people import PeoplePage
 from feeds.reading import UnreadMark
@@ -15,6 +15,7 @@ from feeds.selectors import TimelinePage
 from feeds.top import TopPage
 from recsys.accounts.models import User
 from recsys.accounts.requests import keyset
+from recsys.catalog.counts import live_items
 
 
 def page_context(
@@ -32,11 +33,13 @@ def page_context(
     Further pages are at `url` (for htmx too; else the author's page or the home page) with `query` (such as
     "view=top&") before their cursor.
     """
+    live = live_items(shown_by(page.posts))
     address = url or (author.get_absolute_url() if author else "")
     return {
         "page": page,
         "first_page": keyset(request) is None,
         "form": NewPostForm(),
+        "live_items": live,
         "entries": entries(user, page.posts),
         "more_url": address or reverse("home"),
         "more_fragment": address or reverse("timeline"),

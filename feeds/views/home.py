@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from feeds.presence import online_people
 from feeds.reading import do_mark_unread, do_note_reading
 from feeds.selectors import home_timeline
 from feeds.suggestions import suggested_people
@@ -35,6 +36,7 @@ def home(request: HttpRequest) -> HttpResponse:
         return redirect(TOP_ADDRESS)
     context = posts | {"view": view} | picks(request) | trends(request)
     context["suggested"] = suggested_people(reader=user, limit=3 if posts["page"].posts else 5)
+    context["online"] = online_people(user)
     return render(request, "feeds/home.html", context)
 
 

@@ -10,10 +10,11 @@ from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from feeds.people import PeoplePage, followers_page, following_page, standing
+from feeds.presence import online_people, presence_of
 from feeds.selectors import author_page
 from feeds.views.context import page_context, people_context
 from recsys.accounts.models import User
-from recsys.accounts.requests import is_fragment, keyset, reader
+from recsys.accounts.requests import is_fragment, keyset, reader, signed_in
 from recsys.accounts.selectors import user_named
 from recsys.recommend.views import picks, trends
 
@@ -29,8 +30,23 @@ def profile(request: HttpRequest, username: str) -> HttpResponse:
     context |= {"person": person, "replies": replies}
     if is_fragment(request):
         return render(request, "feeds/_posts.html", context)
-    context["standing"] = standing(person=person, reader=user)
+    context |= {"standing": standing(person=person, reader=user), "presence": presence_of(person=person, reader=user)}
     return render(request, "feeds/profile.html", context | (picks(request) if user else trends(request)))
+
+
+@require_safe
+@signed_in
+def online(request: HttpRequest, user: User) -> HttpResponse:
+    """Who is online of those whom one follows, for the card on the home page (htmx)."""
+    return render(request, "feeds/_online.html", {"online": online_people(user)})
+
+
+@require_safe
+@signed_in
+def presence(request: HttpRequest, user: User, username: str) -> HttpResponse:
+    """Whether a person is online, for the dot on their page (htmx)."""
+    shown = presence_of(person=named_person(username), reader=user)
+    return render(request, "feeds/_presence.html", {"presence": shown})
 
 
 @require_safe

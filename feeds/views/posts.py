@@ -25,11 +25,13 @@ from feeds.actions import (
 )
 from feeds.attachments import search_attachable
 from feeds.conversations import ancestors, find_post, replies
-from feeds.entries import entries
+from feeds.entries import entries, shown_by
 from feeds.forms import NewPostForm, PostForm
 from feeds.models import Post
+from feeds.typists import is_told, now_ms
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, keyset, next_address, reader, signed_in
+from recsys.catalog.counts import live_items
 from recsys.events.limits import paced
 from recsys.inputs import InputError
 from recsys.recommend import engine
@@ -63,7 +65,8 @@ def compose(request: HttpRequest, user: User) -> HttpResponse:
         return redirect(post if parent else "home")
     written = find_post(reader=user, pk=post.pk)
     form = NewPostForm.answering(parent) if parent else NewPostForm()
-    return render(request, "feeds/_composed.html", {"entry": entries(user, [written])[0], "form": form})
+    context = {"live_items": live_items([post.pk]), "entry": entries(user, [written])[0], "form": form}
+    return render(request, "feeds/_composed.html", context)
 
 
 @require_safe
@@ -83,13 +86,17 @@ def post(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(with_query(request, found.repost_of.get_absolute_url()))
     answers = replies(reader=user, post=found, after=after)
     if is_fragment(request):
-        context = {"entries": entries(user, answers.posts), "post": found, "next_after": answers.next_after}
+        context = {"live_items": live_items(shown_by(answers.posts)), "entries": entries(user, answers.posts)}
+        context |= {"post": found, "next_after": answers.next_after}
         return render(request, "feeds/_replies.html", context)
     above = ancestors(reader=user, post=found)
-    shown = entries(user, [*above.posts, found, *answers.posts])
+    posts = [*above.posts, found, *answers.posts]
+    live = live_items(shown_by(posts))
+    shown = entries(user, posts)
     place = len(above.posts)
     context = {
         "post": found,
+        "live_items": live,
         "ancestors": shown[:place],
         "is_whole": above.is_whole,
         "entry": shown[place],
@@ -97,6 +104,7 @@ def post(request: HttpRequest, pk: int) -> HttpResponse:
         "next_after": answers.next_after,
         "first_page": after is None,
         "form": NewPostForm.answering(found),
+        "typing_since": now_ms() if user and user.shows_presence and is_told(found) else None,
         "recommendation_id": recommendation_of(request),
         "similar": engine.similar(item=found.item, user=user, count=SIMILAR),
     }
@@ -104,9 +112,9 @@ def post(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-@signed_in
-def entry(request: HttpRequest, user: User, pk: int) -> HttpResponse:
+def entry(request: HttpRequest, pk: int) -> HttpResponse:
     """One entry anew, for a page on which it has changed (htmx); `?focus=` for the page that is about it."""
+    user = reader(request)
     shown = entries(user, [find_post(reader=user, pk=pk)])[0]
     context: dict[str, Any] = {"entry": shown}
     if "focus" in request.GET:  # there, what it answers stands above, unless that is gone

@@ -12,6 +12,7 @@ from feeds.forms import PrivacyForm
 from feeds.graph import do_change_privacy
 from feeds.people import PeoplePage, blocked_page, muted_page, requests_page, sent_requests_page
 from feeds.views.context import people_context
+from recsys.accounts.actions import do_show_presence
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, keyset, signed_in
 from recsys.events.limits import paced
@@ -39,12 +40,16 @@ def sent_requests(request: HttpRequest, user: User) -> HttpResponse:
 @paced()
 @signed_in
 def privacy(request: HttpRequest, user: User) -> HttpResponse:
-    """Whether one's account is private."""
-    form = PrivacyForm(request.POST if request.method == "POST" else None, initial={"is_private": user.is_private})
+    """Whether one's account is private, and whether others see when one is online."""
+    form = PrivacyForm.of_user(user, request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return render(request, "feeds/privacy.html", {"form": form}, status=422 if form.is_bound else 200)
-    do_change_privacy(user=user, is_private=form.cleaned_data["is_private"])
-    messages.success(request, "Your account is private now." if user.is_private else "Your account is public now.")
+    said = []
+    if do_change_privacy(user=user, is_private=form.cleaned_data["is_private"]):
+        said.append(f"Your account is {'private' if user.is_private else 'public'} now.")
+    if do_show_presence(user=user, shows_presence=form.cleaned_data["shows_presence"]):
+        said.append(f"{'Your followers see' if user.shows_presence else 'Nobody sees'} when you are online.")
+    messages.success(request, " ".join(said) or "Your settings are saved.")
     return redirect("privacy")
 
 

@@ -19,17 +19,18 @@ from recsys.inputs import FieldError, InputError, text_fault
 
 CHUNK = 1000
 LIMITS = {"external_id": 128, "username": LONGEST, "display_name": 80, "bio": 280, "region": 64}
-FIELDS = (*LIMITS, "is_private")
+FLAGS = ("is_private", "shows_presence")  # true or false
+FIELDS = (*LIMITS, *FLAGS)
 INSERT = """
-    INSERT INTO accounts_user (external_id, username, display_name, bio, region, password, is_private, first_name,
-                               last_name, email, is_superuser, is_staff, is_active, date_joined)
-    SELECT external_id, username, display_name, bio, region, password, is_private, '', '', '', false, false, true, now()
-    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[])
-        AS new (external_id, username, display_name, bio, region, password, is_private)
+    INSERT INTO accounts_user (external_id, username, display_name, bio, region, password, is_private, shows_presence,
+                               first_name, last_name, email, is_superuser, is_staff, is_active, date_joined)
+    SELECT new.*, '', '', '', false, false, true, now()
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::boolean[], %s::boolean[])
+        AS new (external_id, username, display_name, bio, region, password, is_private, shows_presence)
     ON CONFLICT DO NOTHING
     RETURNING external_id
 """
-UPDATABLE = ("username", "display_name", "bio", "region", "is_private")
+UPDATABLE = ("username", "display_name", "bio", "region", *FLAGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class UserInput:
     bio: str | None = None
     region: str | None = None
     is_private: bool | None = None
+    shows_presence: bool | None = None
 
 
 class UpsertResult(NamedTuple):
@@ -66,8 +68,9 @@ def check_user(data: object) -> UserInput:
             continue
         if fault := text_fault(data.get(name, ""), longest=longest, required=required):
             errors.append(FieldError(name, fault))
-    if not isinstance(data.get("is_private"), bool | None):
-        errors.append(FieldError("is_private", "This must be true or false."))
+    errors += [
+        FieldError(name, "This must be true or false.") for name in FLAGS if not isinstance(data.get(name), bool | None)
+    ]
     if errors:
         raise InputError(errors)
     return _checked(data)
@@ -75,7 +78,7 @@ def check_user(data: object) -> UserInput:
 
 def _checked(data: Mapping[str, Any]) -> UserInput:
     values: dict[str, Any] = {name: data[name].strip() for name in LIMITS if data.get(name) is not None}
-    values["is_private"] = data.get("is_private")
+    values |= {name: data.get(name) for name in FLAGS}
     errors = []
     if "username" in values:
         values["username"] = values["username"].lower()
@@ -161,6 +164,7 @@ def _create(rows: Sequence[UserInput]) -> set[str]:
         [row.region or "" for row in rows],
         [unusable_password() for _ in rows],
         [bool(row.is_private) for row in rows],
+        [row.shows_presence is not False for row in rows],
     ]
     with connection.cursor() as cursor:
         cursor.execute(INSERT, columns)
@@ -196,6 +200,14 @@ def do_update_profile(
     if changed:
         user.save(update_fields=list(changed))
     return user
+
+
+def do_show_presence(*, user: User, shows_presence: bool) -> bool:
+    """Let others see when `user` is online, or no more; whether it was a change."""
+    others = User.objects.exclude(shows_presence=shows_presence)
+    changed = others.filter(pk=user.pk).update(shows_presence=shows_presence)
+    user.shows_presence = shows_presence
+    return bool(changed)
 
 
 def do_erase_user(*, user: User) -> None:

@@ -67,7 +67,7 @@ class UserAdmin(PlainDeletionMixin, BaseUserAdmin):
     readonly_fields = ["last_login", "date_joined", "activity"]
     fieldsets = [
         (None, {"fields": ["username", "password", "external_id"]}),
-        ("Profile", {"fields": ["display_name", "bio", "region", "email", "is_private", "activity"]}),
+        ("Profile", {"fields": ["display_name", "bio", "region", "email", "is_private", "shows_presence", "activity"]}),
         ("Rights", {"fields": ["is_active", *POWERS]}),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]

@@ -22,10 +22,21 @@ class User(AbstractUser):
         db_default=False,
         help_text="Only approved followers see the posts.",
     )
+    shows_presence = models.BooleanField(
+        "shows when online",
+        default=True,
+        db_default=True,
+        help_text="Followers see when they are online or write a reply. Who hides it does not see it of others either.",
+    )
 
     class Meta(AbstractUser.Meta):
         db_table = "accounts_user"
-        triggers = capture(topic="accounts.user", update_of=["is_private", "is_active"], insert=False, delete=False)
+        triggers = capture(
+            topic="accounts.user",
+            update_of=["is_private", "is_active", "shows_presence"],
+            insert=False,
+            delete=False,
+        )
 
     @property
     def name(self) -> str:

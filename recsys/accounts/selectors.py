@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.db.models import Q
 
@@ -25,6 +25,12 @@ def user_ids(external_ids: Iterable[str]) -> dict[str, int]:
     """The primary keys of the users whom a partner names, in one query; the unknown are left out."""
     known = User.objects.filter(external_id__in=set(external_ids)).values_list("external_id", "pk")
     return {str(external_id): pk for external_id, pk in known}
+
+
+def showing_presence(users: Collection[int]) -> set[int]:
+    """Those of `users` whose followers may see when they are online, in one query."""
+    shown = User.objects.filter(pk__in=users, is_active=True, shows_presence=True)
+    return set(shown.values_list("pk", flat=True))
 
 
 def staff_among(external_ids: Iterable[str]) -> set[str]:

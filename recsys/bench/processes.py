@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -33,3 +34,10 @@ def product_process(*command: str) -> Iterator[subprocess.Popen[bytes]]:
             raise
         finally:
             stop(process, signal.SIGTERM, timeout=STOP_TIMEOUT)
+
+
+def free_port() -> int:
+    """A TCP port of localhost that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

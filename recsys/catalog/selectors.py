@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from recsys.catalog.models import Item
+
+
+def without_posts(items: Collection[int]) -> set[int]:
+    """Those of the items that are there, and are no posts."""
+    return set(Item.objects.filter(pk__in=items, post__isnull=True).values_list("pk", flat=True)) if items else set()
 
 
 def names_of_posts(external_ids: Iterable[str]) -> set[str]:

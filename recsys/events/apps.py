@@ -6,3 +6,9 @@ class EventsConfig(AppConfig):
     label = "events"
     verbose_name = "Events"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from recsys.catalog import counts
+        from recsys.events.heat import taken_up
+
+        counts.register(taken_up)

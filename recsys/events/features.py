@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +22,16 @@ _AGAINST = """
 SELECT item_id, kind, value, occurred_at FROM events_interaction
 WHERE user_id = %s AND kind IN ('like', 'rate', 'dislike', 'hide')
 ORDER BY occurred_at DESC, id DESC
+"""
+
+_LAST_WORDS = """
+SELECT named.user_id, named.item_id, word.kind, word.value
+FROM unnest(%(users)s::bigint[], %(items)s::bigint[]) AS named (user_id, item_id)
+CROSS JOIN LATERAL (
+    SELECT kind, value FROM events_interaction did
+    WHERE did.user_id = named.user_id AND did.item_id = named.item_id AND kind IN ('like', 'rate', 'dislike', 'hide')
+    ORDER BY occurred_at DESC, id DESC LIMIT 1
+) word
 """
 
 
@@ -73,6 +83,16 @@ def seen_items(user_id: int) -> frozenset[int]:
 def hidden_items(user_id: int) -> frozenset[int]:
     """The items that the user hid, disliked or rated badly, and did not take back by a later like or rating."""
     return user_history(user_id).hidden
+
+
+def hidden_among(named: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Those of the pairs of a user and an item in which the user's last word is against the item. One query."""
+    if not named:
+        return set()
+    users, items = zip(*sorted(named), strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_WORDS, {"users": list(users), "items": list(items)})
+        return {(user, item) for user, item, kind, value in cursor.fetchall() if strength(kind, value) <= 0}
 
 
 def _read(sql: str, parameters: list[int]) -> list[RecentItem]:

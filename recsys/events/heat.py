@@ -7,13 +7,16 @@ weight w at time t is itself a heat of log2(w) + t / half-life, and two heats ad
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import OuterRef, Subquery
 
 from ml.decay import add_heats
+from recsys.catalog.models import Item
+from recsys.events.models import ItemHeat
 from recsys.events.strength import STRENGTH_SQL
 
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
@@ -103,6 +106,19 @@ def add_heat(events: Iterable[Warmth]) -> None:
                 [total for _, total in heats.values()],
             ],
         )
+
+
+def totals(items: Collection[int]) -> dict[int, int]:
+    """How often each of the items was taken up since ever, everywhere; who never was is left out. One query."""
+    counted = ItemHeat.objects.filter(region="", item_id__in=list(items))
+    return dict(counted.values_list("item_id", "total"))
+
+
+def taken_up(items: Collection[int]) -> dict[int, dict[str, int]]:
+    """The counter of what people took up, for items but posts (see catalog/counts.py). One query."""
+    counted = ItemHeat.objects.filter(region="", item_id=OuterRef("pk")).values("total")
+    things = Item.objects.filter(pk__in=items, post__isnull=True).annotate(total=Subquery(counted))
+    return {item: {"taken_up": total or 0} for item, total in things.values_list("pk", "total")}
 
 
 @transaction.atomic

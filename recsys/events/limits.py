@@ -23,10 +23,12 @@ logger = logging.getLogger(__name__)
 
 EVENTS_A_MINUTE = 240  # a page that is scrolled fast, with every card a view
 POSTS_A_MINUTE = 20  # each may tell dozens of people that it names them
+SIGNALS_A_MINUTE = 60  # each is told to all readers of a page
 
 
 def seconds_to_wait(user_id: int, *, what: str = "event", now: float | None = None) -> int:
-    """Count one act of the user's, an "event" or a "post"; 0 where it may be, else the seconds until the next may.
+    """Count one act of the user's, an "event", a "post" or a "signal"; 0 where it may be, else the seconds until the
+    next may.
 
     Where Valkey does not answer, it may: what a person says must not be lost because a counter is away.
     """
@@ -40,7 +42,8 @@ def seconds_to_wait(user_id: int, *, what: str = "event", now: float | None = No
     except redis.RedisError as error:
         logger.warning("Acts are not limited, because Valkey does not answer: %s", error)
         return 0
-    return 60 - int(now % 60) if count > (POSTS_A_MINUTE if what == "post" else EVENTS_A_MINUTE) else 0
+    most = {"post": POSTS_A_MINUTE, "signal": SIGNALS_A_MINUTE}.get(what, EVENTS_A_MINUTE)
+    return 60 - int(now % 60) if count > most else 0
 
 
 def paced(what: str = "event") -> Callable[[View[P]], View[P]]:

@@ -24,16 +24,19 @@ class Assignment:
     parameters: dict[str, Any]
 
 
-def assign(user_id: int | None, surface: str) -> list[Assignment]:
+def assign(user_id: int | None, surface: str, *, expose: bool = True) -> list[Assignment]:
     """The user's variant in each experiment that runs on `surface`, recorded as exposure the first time.
 
     One query, and an insert at a first exposure. Nobody in particular (None) takes part in no experiment: without an id
-    the same person would see another variant at each request.
+    the same person would see another variant at each request. `expose=False` records nothing: the user is not shown
+    what follows from it.
     """
     if user_id is None:
         return []
     chosen = list(_choose(user_id, _running_variants(user_id, surface)))
-    _record_exposures(user_id, [variant for variant in chosen if not variant.was_exposed])  # type: ignore[attr-defined]
+    if expose:
+        fresh = [variant for variant in chosen if not variant.was_exposed]  # type: ignore[attr-defined]
+        _record_exposures(user_id, fresh)
     return [
         Assignment(variant.experiment_id, variant.experiment.key, variant.pk, variant.key, variant.parameters)
         for variant in chosen

@@ -34,6 +34,9 @@ class Child:
     """A part of a big job, written to the outbox in the transaction that deletes the row that asked for it.
 
     Children go out in the order of `place`, counted from 0 in each job; those of jobs that run side by side, in turns.
+
+    With `every`, the child is due at the end of the span of so many seconds in which it is written, and in each span
+    there is one of its topic, key and type, however many ask for it; the payload is then the first one's.
     """
 
     topic: str
@@ -41,3 +44,4 @@ class Child:
     type: str
     payload: dict[str, Any] = field(default_factory=dict)
     place: int = 0
+    every: float = 0.0

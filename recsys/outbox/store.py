@@ -62,14 +62,24 @@ _FINISH = """
     DELETE FROM outbox USING (SELECT set_config('synchronous_commit', 'off', true)) quick
     WHERE id = ANY(%s::uuid[]) RETURNING id::text
 """
+# A child of a span is named by it, so that a second one is none. Nobody handles it before the span is over, so it will
+# see what was committed before any of those who asked for it did. In the order of ids, so that two of these cannot
+# wait for each other in a circle.
 _INSERT_CHILDREN = """
-    INSERT INTO outbox (aggregatetype, aggregateid, type, payload, leased_until, request_id)
-    SELECT topic, key, type, payload,
+    INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, leased_until, request_id)
+    SELECT CASE WHEN every > 0 THEN md5(concat_ws('|', topic, key, type, every, span))::uuid ELSE gen_random_uuid() END,
+           topic, key, type, payload,
+           CASE WHEN every > 0 THEN to_timestamp((span + 1) * every)
            -- From HEAD_START before now, in steps that begin as STEP and become smaller, to just before now.
-           statement_timestamp() - make_interval(secs => %(head_start)s / (1 + place * %(step)s / %(head_start)s)),
+           ELSE statement_timestamp()
+                - make_interval(secs => %(head_start)s / (1 + place * %(step)s / %(head_start)s)) END,
            %(request)s
-    FROM unnest(%(topics)s::text[], %(keys)s::text[], %(types)s::text[], %(payloads)s::jsonb[], %(places)s::int[])
-         AS child (topic, key, type, payload, place)
+    FROM unnest(%(topics)s::text[], %(keys)s::text[], %(types)s::text[], %(payloads)s::jsonb[], %(places)s::int[],
+                %(everies)s::float8[]) AS child (topic, key, type, payload, place, every)
+    CROSS JOIN LATERAL (
+        SELECT floor(extract(epoch FROM statement_timestamp())::float8 / nullif(every, 0)) AS span
+    ) now
+    ORDER BY 1 ON CONFLICT (id) DO NOTHING
 """
 _FAIL = """
     UPDATE outbox SET
@@ -143,6 +153,7 @@ def add_children(children: Sequence[Child], request_id: str | None) -> None:
                 "types": [child.type for child in children],
                 "payloads": [orjson.dumps(child.payload).decode() for child in children],
                 "places": [child.place for child in children],
+                "everies": [child.every for child in children],
                 "request": request_id,
                 "head_start": float(HEAD_START),
                 "step": STEP,

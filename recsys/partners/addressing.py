@@ -22,7 +22,8 @@ M = TypeVar("M", bound=Model)
 LONGEST = 128
 RESERVED = "id:"
 SUBRESOURCES = (  # patterns of what may follow a name
-    "recommendations", "similar", "timeline", "timeline/position", "timeline/why", "posts", "bookmarks",
+    "recommendations", "similar", "realtime-token",
+    "timeline", "timeline/position", "timeline/why", "posts", "bookmarks",
     "follows", "followers", "follow-requests", "follow-requests/sent", "blocks", "mutes", "suggestions",
     "lists", "lists/[0-9]+", "lists/[0-9]+/timeline", "lists/[0-9]+/members",
     "notifications", "notifications/seen", "notifications/read", "notifications/people",

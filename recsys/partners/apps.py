@@ -6,3 +6,9 @@ class PartnersConfig(AppConfig):
     label = "partners"
     verbose_name = "Partners"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from realtime import access
+        from recsys.partners.access import valid_keys
+
+        access.register_issuer_check(valid_keys)

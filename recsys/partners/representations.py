@@ -38,6 +38,7 @@ def user_body(user: User) -> dict[str, Any]:
         "bio": user.bio,
         "region": user.region,
         "is_private": user.is_private,
+        "shows_presence": user.shows_presence,
         "created_at": user.date_joined,
     }
 

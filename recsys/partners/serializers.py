@@ -10,10 +10,13 @@ from typing import Any
 
 from rest_framework import serializers
 
+from realtime import access
 from recsys.accounts.regions import normalise_region
 from recsys.events.models import InteractionKind
 from recsys.partners.addressing import LONGEST
 from recsys.partners.batches import MAX_BATCH
+
+_POSITION = "Where live updates go on from without a gap; empty while there are none to be had."
 
 
 class StrictQuery(serializers.Serializer[Any]):
@@ -97,6 +100,11 @@ class ItemSerializer(serializers.Serializer[Any]):
 class StoredItemSerializer(ItemSerializer):
     id = serializers.IntegerField(help_text="Its number here; `id:<number>` names it in addresses.")
     external_id = serializers.CharField(allow_null=True, help_text="Null for what people posted on the site.")
+    counts = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="What is counted of it: `taken_up`; of a post `likes`, `reposts` and `replies`.",
+    )
+    position = serializers.CharField(help_text=_POSITION)
 
 
 class ItemBatchSerializer(serializers.Serializer[Any]):
@@ -110,6 +118,9 @@ class UserSerializer(serializers.Serializer[Any]):
     bio = serializers.CharField(max_length=280, required=False)
     region = serializers.CharField(max_length=64, required=False, help_text="Such as GB or US-CA.")
     is_private = serializers.BooleanField(required=False, help_text="Only approved followers see the posts.")
+    shows_presence = serializers.BooleanField(
+        required=False, help_text="Followers see when they are online or write a reply. Default: true."
+    )
 
 
 class StoredUserSerializer(UserSerializer):
@@ -126,6 +137,20 @@ class UpsertedSerializer(serializers.Serializer[Any]):
     created = serializers.IntegerField()
     updated = serializers.IntegerField()
     unchanged = serializers.IntegerField()
+
+
+class TokenLifetimeSerializer(serializers.Serializer[Any]):
+    lifetime = serializers.IntegerField(
+        min_value=access.SHORTEST, max_value=access.LONGEST, default=access.LIFETIME, help_text="Seconds."
+    )
+
+
+class AccessTokenSerializer(serializers.Serializer[Any]):
+    token = serializers.CharField(
+        help_text="For the page of this one user; it holds a signature, and no secret of yours."
+    )
+    expires_in = serializers.IntegerField(help_text="Seconds.")
+    url = serializers.URLField(help_text="The address to connect to (`url` of client.js).")
 
 
 class EventSerializer(serializers.Serializer[Any]):
@@ -176,6 +201,10 @@ class SlateSerializer(serializers.Serializer[Any]):
     recommendation_id = serializers.UUIDField(help_text="Send it with the events that follow from it.")
     served_by = serializers.CharField(help_text="Which way the slate was made; a fallback says so here.")
     items = RecommendedSerializer(many=True)
+
+
+class LiveSlateSerializer(SlateSerializer):
+    position = serializers.CharField(help_text=_POSITION)
 
 
 class ProblemErrorSerializer(serializers.Serializer[Any]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,17 +66,26 @@ def recommend(
 
     Nothing that the user has seen, hidden, disliked or made, nor what `exclude` names.
     """
-    history = user_history(user.pk) if user else _NO_HISTORY
-    request = _Request(
-        user=user,
-        surface=surface,
-        count=_fit(count),
-        recent=tuple(history.recent),
-        excluded=history.seen | history.hidden | frozenset(exclude),
-        region=region,
-        kind=kind,
-    )
+    request = _for_you(user, region, count, surface=surface, exclude=exclude, kind=kind)
     return _serve(request, _pick(sources, _SOURCES, request.surface), _pick(sources, _FILLERS, request.surface))
+
+
+def would_recommend(
+    *, user: User, counts: Sequence[int], surface: str = FOR_YOU, sources: Mapping[str, Source] = ALL
+) -> list[list[int]]:
+    """The ids of the items that `recommend` would show the user now in their region, for each of these counts.
+
+    Nothing is kept, and nobody counts as exposed to an experiment.
+    """
+    request = _for_you(user, user.region, max(counts), surface=surface)
+    slates = _preview(request, counts, sources)
+    return [[entry.item.pk for entry in entries] for entries in slates]
+
+
+def would_trend(*, region: str, counts: Sequence[int], sources: Mapping[str, Source] = ALL) -> list[list[ServedEntry]]:
+    """What `trending` would show a visitor now, for each of these counts; nothing is kept."""
+    request = _Request(None, TRENDING, max(counts), recent=(), excluded=frozenset(), region=region)
+    return _preview(request, counts, sources)
 
 
 def similar(
@@ -110,10 +119,16 @@ def trending(
     count: int = 10,
     user: User | None = None,
     kind: str = "",
+    hidden: frozenset[int] | None = None,
     sources: Mapping[str, Source] = ALL,
 ) -> ServedSlate:
-    """What trends in `region`, then in the wider ones; filled up with what is popular where little trends."""
-    excluded = user_history(user.pk).hidden if user else frozenset()
+    """What trends in `region`, then in the wider ones; filled up with what is popular where little trends.
+
+    Nothing that the user hid or disliked; `hidden` names these where they are known already.
+    """
+    excluded = hidden
+    if excluded is None:
+        excluded = user_history(user.pk).hidden if user else frozenset()
     request = _Request(user, TRENDING, _fit(count), recent=(), excluded=excluded, region=region, kind=kind)
     return _serve(request, _pick(sources, _SOURCES, request.surface), _pick(sources, _FILLERS, request.surface))
 
@@ -158,6 +173,37 @@ class _Request:
         return self.user.pk if self.user else None
 
 
+def _for_you(
+    user: User | None, region: str, count: int, *, surface: str, exclude: Iterable[int] = (), kind: str = ""
+) -> _Request:
+    history = user_history(user.pk) if user else _NO_HISTORY
+    return _Request(
+        user=user,
+        surface=surface,
+        count=_fit(count),
+        recent=tuple(history.recent),
+        excluded=history.seen | history.hidden | frozenset(exclude),
+        region=region,
+        kind=kind,
+    )
+
+
+def _preview(request: _Request, counts: Sequence[int], sources: Mapping[str, Source]) -> list[list[ServedEntry]]:
+    """The entries that slates of these lengths would have: how they are spread depends on the length."""
+    weights, _ = usable_weights(merged_parameters(assign(request.user_id, request.surface, expose=False)))
+    ask = _ask(request)
+    proposed = blend(gather(_pick(sources, _SOURCES, request.surface), ask).proposed, weights)
+    filled = proposed
+    if len(proposed) < request.count:
+        filled = _fill(proposed, gather(_pick(sources, _FILLERS, request.surface), ask), weights)
+    return [
+        _entries(
+            replace(request, count=_fit(count)), proposed if len(proposed) >= _fit(count) else filled, ask.unwanted
+        )
+        for count in counts
+    ]
+
+
 def _serve(request: _Request, sources: Sequence[Source], fillers: Sequence[Source]) -> ServedSlate:
     began = time.perf_counter()
     assignments = assign(request.user_id, request.surface)
@@ -167,7 +213,7 @@ def _serve(request: _Request, sources: Sequence[Source], fillers: Sequence[Sourc
     ranked = blend(gathered.proposed, weights)
     if len(ranked) < request.count:
         filler = gather(fillers, ask)
-        ranked += _others(blend(filler.proposed, weights), ranked)
+        ranked = _fill(ranked, filler, weights)
         gathered.left_out |= filler.left_out
         gathered.milliseconds |= filler.milliseconds
     entries = _entries(request, ranked, ask.unwanted)
@@ -211,9 +257,10 @@ def _pick(sources: Mapping[str, Source], names: Mapping[str, Sequence[str]], sur
     return [sources[name] for name in names.get(surface, names[FOR_YOU]) if name in sources]
 
 
-def _others(more: Sequence[Ranked], ranked: Sequence[Ranked]) -> list[Ranked]:
+def _fill(ranked: Sequence[Ranked], filler: Gathered, weights: Mapping[str, float]) -> list[Ranked]:
+    """`ranked`, and behind it what the fillers propose besides."""
     known = {one.item_id for one in ranked}
-    return [one for one in more if one.item_id not in known]
+    return [*ranked, *(one for one in blend(filler.proposed, weights) if one.item_id not in known)]
 
 
 def _entries(request: _Request, ranked: Sequence[Ranked], unwanted: frozenset[int]) -> list[ServedEntry]:
@@ -266,4 +313,7 @@ def _fit(count: int) -> int:
     return min(max(count, 1), MAX_COUNT)
 
 
-__all__ = ["Gathered", "Given", "ServedEntry", "ServedSlate", "rank", "recommend", "similar", "trending"]
+__all__ = [
+    "Gathered", "Given", "ServedEntry", "ServedSlate", "rank", "recommend", "similar", "trending", "would_recommend",
+    "would_trend",
+]  # fmt: skip

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from pgvector.django import HalfVectorField, HnswIndex
 
 from recsys.catalog.models import Item
+from recsys.outbox.capture import capture
 
 FACTOR_DIMENSIONS = 64
 
@@ -32,6 +33,7 @@ class ModelVersion(models.Model):
                 fields=["kind"], condition=models.Q(status="serving"), name="one_serving_model_per_kind"
             ),
         ]
+        triggers = capture(topic="recommend.model", update_of=["status"], insert=False, delete=False)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"

@@ -6,50 +6,58 @@ import uuid
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from recsys.accounts.models import User
 from recsys.accounts.requests import is_fragment, reader, signed_in
+from recsys.catalog.counts import counts_of, live_items, parse_ids, visible
 from recsys.catalog.models import Item
 from recsys.catalog.secrecy import hidden_items
 from recsys.events.reactions import reactions
-from recsys.recommend import engine
+from recsys.recommend import dashboards, engine, news
 
-RAIL_PICKS = 5
-RAIL_TRENDING = 5
-PAGE_PICKS = 24
 SIMILAR = 6
 VISITOR_PICKS = 12
 
 
-def picks(request: HttpRequest, count: int = RAIL_PICKS) -> dict[str, Any]:
+def picks(request: HttpRequest, count: int = news.RAIL) -> dict[str, Any]:
     """What pages show as "For you": what suits the reader; for a visitor, what is popular."""
     user = reader(request)
-    return {"for_you": engine.recommend(user=user, region=user.region if user else "", count=count)}
+    position = news.position_of(user.pk) if user else ""
+    slate = engine.recommend(user=user, region=user.region if user else "", count=count)
+    return {"for_you": slate, "for_you_position": position}
 
 
-def trends(request: HttpRequest, count: int = RAIL_TRENDING) -> dict[str, Any]:
+def trends(request: HttpRequest, count: int = dashboards.RAIL) -> dict[str, Any]:
     """What pages show as "Trending", near the reader if the region is known."""
     user = reader(request)
-    return {"trending": engine.trending(region=user.region if user else "", count=count, user=user)}
+    return {"trending": dashboards.dashboard(region=user.region if user else "", count=count, user=user)}
 
 
 @require_safe
 @vary_on_headers("HX-Request")
 @signed_in
 def for_you(request: HttpRequest, user: User) -> HttpResponse:
-    """The whole page, or for htmx the rail's part anew."""
-    if is_fragment(request):
+    """The whole page, or for htmx the rail's part or the page's list anew."""
+    if is_fragment(request) and request.GET.get("part") != "page":
         return render(request, "recommend/_for_you.html", picks(request))
-    return render(request, "recommend/for_you.html", picks(request, PAGE_PICKS))
+    template = "recommend/_picks.html" if is_fragment(request) else "recommend/for_you.html"
+    return render(request, template, picks(request, news.PAGE))
 
 
 @require_safe
+@vary_on_headers("HX-Request")
 def trending(request: HttpRequest) -> HttpResponse:
-    return render(request, "recommend/trending.html", trends(request, PAGE_PICKS))
+    """The whole page, or for htmx its list or the rail's part anew."""
+    if is_fragment(request) and request.GET.get("part") == "rail":
+        return render(request, "recommend/_trending.html", trends(request))
+    user = reader(request)
+    position = news.position_of(user.pk) if user else ""
+    template = "recommend/_dashboard.html" if is_fragment(request) else "recommend/trending.html"
+    return render(request, template, trends(request, dashboards.PAGE) | {"for_you_position": position})
 
 
 @require_safe
@@ -64,6 +72,8 @@ def item(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect(with_query(request, post.get_absolute_url()))
     if found.is_withheld:
         raise Http404("There is no such item.")
+    live = live_items([found.pk])
+    position = news.position_of(user.pk) if user else ""
     reaction = reactions(user.pk if user else None, [found.pk]).get(found.pk)
     context = {
         "item": found,
@@ -72,11 +82,28 @@ def item(request: HttpRequest, pk: int) -> HttpResponse:
         "recommendation_id": recommendation_of(request),
         "reaction": reaction,
         "rounded_rating": str(int((reaction.rating or 0) + 0.5)) if reaction else "",
+        "live_items": live,
+        "counts": counts_of([found.pk]).get(found.pk, {}),
         "similar": engine.similar(item=found, user=user, count=SIMILAR),
+        "for_you_position": position,
     }
     if user:
-        context["for_you"] = engine.recommend(user=user, region=user.region, count=RAIL_PICKS, exclude=(found.pk,))
+        context["for_you"] = engine.recommend(user=user, region=user.region, count=news.RAIL, exclude=(found.pk,))
     return render(request, "recommend/item.html", context)
+
+
+@require_safe
+def counts(request: HttpRequest) -> HttpResponse:
+    """The counters of the items that the address names (`?items=1,2,3`), for a page that could not be told of changes.
+
+    Those that are gone, or not for the reader any more, are left out.
+    """
+    user = reader(request)
+    try:
+        named = {(user.pk if user else None, item) for item in parse_ids(request.GET.get("items", ""))}
+    except ValueError as error:
+        return JsonResponse({"error": str(error)}, status=400)
+    return JsonResponse({"counts": counts_of([item for _, item in visible(named)])})
 
 
 def recommendation_of(request: HttpRequest) -> uuid.UUID | None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
 from recsys.accounts.models import User
 from recsys.services.memory import find_memory
 from recsys.services.operations import operations
+from recsys.services.panel import panel_position
 
 
 class TributaryAdminSite(AdminSite):
@@ -30,13 +33,22 @@ class TributaryAdminSite(AdminSite):
         view = self.admin_view(interactions_view)
         return [
             path("events/interactions/", view, name="events_interactions"),
+            path("operations/", self.admin_view(self.operations), name="operations"),
             path("memory/", self.admin_view(self.memory), name="memory"),
             *super().get_urls(),
         ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         user: User | AnonymousUser = request.user
-        return super().index(request, {"panel": operations(user), **(extra_context or {})})
+        position = panel_position()
+        panel = {"panel": operations(user), "panel_position": position, "panel_at": timezone.now()}
+        return super().index(request, panel | (extra_context or {}))
+
+    @method_decorator(require_safe)
+    def operations(self, request: HttpRequest) -> HttpResponse:
+        """The figures of the front page that this person may see, as JSON for a page that shows them live."""
+        user: User | AnonymousUser = request.user
+        return JsonResponse({"at": timezone.now(), "figures": [asdict(figure) for figure in operations(user)]})
 
     @method_decorator(require_safe)
     def memory(self, request: HttpRequest) -> TemplateResponse:

@@ -8,4 +8,9 @@ class ServicesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from recsys.services import checks, keys  # noqa: F401
+        from realtime import bounds, coalescing, subscriptions
+        from recsys.services import checks, keys, panel  # noqa: F401
+
+        subscriptions.register(panel.KIND, panel.panel_rule)
+        bounds.register(panel.STREAM, panel.BOUNDS)
+        coalescing.register(["operations"], coalescing.latest)

@@ -17,6 +17,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from recsys.services.routing import REALTIME_PREFIX
 
 MAX_HEADERS = 64 * 1024  # bytes of request line and headers together
+UNANSWERED = 40.0  # seconds in which the other end must have confirmed what was sent to it
 HEADERS_TIMEOUT = 20.0  # seconds from the connection to the end of its first request's headers
 
 
@@ -33,6 +34,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        _give_up_after(transport, UNANSWERED)
         self._waiting = self.loop.call_later(HEADERS_TIMEOUT, transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -68,6 +70,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._waiting = None
 
 
+def _give_up_after(transport: asyncio.Transport, seconds: float) -> None:
+    """Let the connection end when the other end has confirmed nothing for so long; the kernel tries for 15 minutes."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6) and hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
+
+
 class LeanSocketProtocol(WebSocketsSansIOProtocol):
     """Forgets a handshake that is over: a kilobyte for each open socket."""
 
@@ -75,6 +84,11 @@ class LeanSocketProtocol(WebSocketsSansIOProtocol):
         """Called once the handshake is complete."""
         super().start_keepalive()
         del self.request, self.response
+
+    def keepalive_timeout(self) -> None:
+        """Called where a ping was not answered in time. Closing alone would wait until the rest was taken: for ever."""
+        super().keepalive_timeout()
+        self.transport.abort()
 
 
 class HandingOver:

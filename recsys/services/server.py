@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import resource
+import signal
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -125,13 +126,15 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _run(server: uvicorn.Server, listeners: list[socket.socket]) -> None:
-    _raise_open_file_limit()
-    # uvicorn raises the signal that stopped it once more when it is done; here that is the ordinary end.
+    raise_open_file_limit()
+    # uvicorn raises the signal that stopped it once more when it is done; here that is the ordinary end. Threads that
+    # still serve somebody have had their time.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=listeners)
 
 
-def _raise_open_file_limit() -> None:
+def raise_open_file_limit() -> None:
     """Each socket is an open file, and the usual soft limit is 1024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)

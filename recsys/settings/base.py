@@ -160,8 +160,9 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_IGNORE_RESULT = True
-# Workers take from the queues in turn: a post waits neither for the chunks of large authors' fan-outs nor for the rest.
-CELERY_TASK_QUEUES = [Queue("celery"), Queue("celery.posts"), Queue("celery.fanout")]
+# Workers take from the queues in turn: a post waits neither for the chunks of large authors' fan-outs, nor for what is
+# ranked anew for those who look on, nor for the rest.
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("celery.posts"), Queue("celery.fanout"), Queue("celery.live")]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # nothing passes what a worker has taken
@@ -177,6 +178,7 @@ CELERY_BEAT_SCHEDULE = {
     "prune-deliveries": {"task": "feeds.prune_deliveries", "schedule": 3600},
     "audit-timelines": {"task": "feeds.audit_timelines", "schedule": 300},
     "drop-old-notifications": {"task": "feeds.drop_old_notifications", "schedule": 24 * 3600},
+    "tell-panels": {"task": "services.tell_panels", "schedule": 5},
     "train-models": {"task": "recommend.train_models", "schedule": 3600},
 }
 
@@ -239,6 +241,8 @@ OPERATION_FIGURES = ["feeds.audit_runs.figures"]
 DEMO_COMMUNITY = "feeds.demo.load_community"
 BENCHES = {
     "outbox": "recsys.outbox.bench",
+    "sockets": "feeds.bench.sockets",
+    "reconnect": "feeds.bench.reconnect",
     "delivery": "feeds.bench.delivery",
     "fanout": "feeds.bench.fanout",
     "celebrity": "feeds.bench.celebrity",

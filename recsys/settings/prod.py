@@ -27,6 +27,6 @@ CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
 STATIC_ROOT = env.text("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "recsys.services.storage.StaticFiles"},
 }
 WHITENOISE_USE_FINDERS = False

@@ -4,7 +4,15 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 
-from recsys.accounts.actions import UserInput, check_user, do_erase_user, do_update_profile, do_upsert_users
+from realtime import presence
+from recsys.accounts.actions import (
+    UserInput,
+    check_user,
+    do_erase_user,
+    do_show_presence,
+    do_update_profile,
+    do_upsert_users,
+)
 from recsys.accounts.history import ERASED, FORMER_STAFF
 from recsys.accounts.models import User
 from recsys.accounts.selectors import user_ids, user_named
@@ -54,6 +62,12 @@ class TestUpsertUsers:
         ana = User.objects.get(external_id="a")
         assert (ana.display_name, ana.region) == ("Ana", "FR")  # what was not given stayed
         assert not ana.has_usable_password()
+
+    def test_people_show_when_they_are_online_unless_they_are_said_not_to(self):
+        do_upsert_users(rows=[UserInput("a"), UserInput("b", shows_presence=False)])
+        assert dict(User.objects.values_list("external_id", "shows_presence")) == {"a": True, "b": False}
+        assert do_upsert_users(rows=[UserInput("a", shows_presence=False), UserInput("b", bio="Hello")]).updated == 2
+        assert not User.objects.filter(shows_presence=True).exists(), "what was not given stayed"
 
     def test_a_repetition_writes_nothing(self, django_assert_num_queries):
         rows = [UserInput(f"user-{number}", display_name="x") for number in range(50)]
@@ -134,6 +148,19 @@ class TestErasure:
         with pytest.raises(InputError, match="cannot be erased"):
             do_erase_user(user=former)
         assert User.objects.get() == former
+
+
+@pytest.mark.django_db
+def test_showing_presence_is_chosen_and_needs_an_active_account(django_assert_num_queries):
+    ana, ben, cy = (User.objects.create_user(name) for name in ("ana", "ben", "cy"))
+    assert do_show_presence(user=ben, shows_presence=False)
+    assert not do_show_presence(user=ben, shows_presence=False), "it was so"
+    assert not ben.shows_presence
+    User.objects.filter(pk=cy.pk).update(is_active=False)
+    with django_assert_num_queries(1):
+        assert presence.visible_among([ana.pk, ben.pk, cy.pk, 0]) == {ana.pk}
+    assert do_show_presence(user=ben, shows_presence=True)
+    assert presence.visible_among([ben.pk]) == {ben.pk}
 
 
 @pytest.mark.django_db

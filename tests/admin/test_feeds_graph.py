@@ -34,6 +34,12 @@ def test_edges_are_found_by_either_end_and_only_looked_at(admin: Client, model):
     assert model.objects.filter(**{one: ana, other: ben}).exists()
 
 
+def test_staff_see_whether_somebody_shows_when_they_are_online(admin: Client):
+    ana = User.objects.create(username="ana")
+    page = admin.get(f"/admin/accounts/user/{ana.pk}/change/")
+    assert page.context["adminform"].form.initial["shows_presence"] is True
+
+
 def test_making_an_account_public_lets_in_who_waits(admin: Client, drain_outbox):
     ana, ben = User.objects.create(username="ana", is_private=True), User.objects.create(username="ben")
     FollowRequest.objects.create(requester=ben, target=ana)

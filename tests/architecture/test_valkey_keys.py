@@ -27,6 +27,7 @@ from realtime.valkey import KeyPattern, get_client
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.outbox.models import OutboxRow
+from recsys.outbox.pacing import SETTLE, Pace
 from recsys.partners.actions import do_create_client, do_create_key
 from recsys.recommend.tasks import prune_slates
 from recsys.services import heartbeat
@@ -42,11 +43,14 @@ LIMITS = {
     "audit:timelines": 1000,
     "events:rate:{what}:{user_id}:{minute}": 10,
     "heartbeat:{process}": 20,
+    "outbox:pace:{topic}:{key}": 1,
+    "outbox:read:{topic}:{key}": 16,
     "outbox:wake": 1,
     "realtime:online": 200_000,
     "realtime:presence:{name}": 20,
     "realtime:present": 200_000,
     "realtime:stream:{name}": 100,
+    "recommend:dashboards": 5000,
     "timeline:alive": 1,
     "timeline:author:{author}": 832,
     "timeline:home:{reader}": 832,
@@ -200,7 +204,7 @@ def drive_feeds(drain_outbox: Any) -> None:
         drain_outbox()
         home_timeline(reader=ana)
     fill_windows(ana, star)
-    assert not OutboxRow.objects.exists()
+    assert not OutboxRow.objects.exclude(type=SETTLE).exists()
 
 
 def fill_windows(reader: User, author: User) -> None:
@@ -223,5 +227,6 @@ def drive_streams() -> None:
     streams.positions(["user:1"])
     get_client().eval(*read_arguments([("user:1", None)], "a socket server"))
     get_client().eval(*beat_arguments([1, 2]))
+    Pace("drive", seconds=60.0).publish(["a state"], lambda keys: None)
     for number in range(HISTORY + 50):
         streams.append([("user:1", {"type": "post.new", "post": number})])

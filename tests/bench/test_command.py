@@ -20,7 +20,9 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 # What stands before p50_ms and p99_ms in the details of each bench.
 SPREADS = {
     "outbox": [],
-    "delivery": [""],
+    "delivery": ["", "n20_"],
+    "sockets": ["", "bare_", "n2_", "n40_bare_"],
+    "reconnect": ["restart_", "drop_"],
     "fanout": ["mixed_small_", "mixed_middle_", "mixed_large_"],
     "celebrity": ["write_1k_", "write_100k_", "write_1m_"],
 }

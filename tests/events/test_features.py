@@ -81,6 +81,19 @@ def test_what_was_hidden_long_ago_stays_hidden(monkeypatch):
     assert history.hidden == {hidden.pk}
 
 
+def test_the_last_word_of_each_of_many_users_decides_in_one_query(django_assert_num_queries):
+    ana, ben, (hidden, back, rated, seen) = make_user(), make_user(), make_items(4)
+    did(ana, "hide", hidden, back, ago=MINUTE)
+    did(ana, "like", back)
+    did(ana, "view", hidden)
+    did(ben, "rate", rated, value=1)
+    did(ben, "view", hidden, seen)
+    pairs = {(user.pk, item.pk) for user in (ana, ben) for item in (hidden, back, rated, seen)}
+    with django_assert_num_queries(1):
+        assert features.hidden_among(pairs) == {(ana.pk, hidden.pk), (ben.pk, rated.pk)}
+    assert features.hidden_among([]) == set()
+
+
 def test_takes_one_query_and_a_second_only_for_the_most_active(django_assert_num_queries, monkeypatch):
     ana, items = make_user(), make_items(5)
     did(ana, "view", *items)

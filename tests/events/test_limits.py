@@ -14,9 +14,10 @@ NOON = 43_200.0
 def _few(monkeypatch) -> None:
     monkeypatch.setattr(limits, "EVENTS_A_MINUTE", 3)
     monkeypatch.setattr(limits, "POSTS_A_MINUTE", 2)
+    monkeypatch.setattr(limits, "SIGNALS_A_MINUTE", 4)
 
 
-@pytest.mark.parametrize(("what", "most"), [("event", 3), ("post", 2)])
+@pytest.mark.parametrize(("what", "most"), [("event", 3), ("post", 2), ("signal", 4)])
 def test_each_kind_has_its_own_bound(what, most):
     waits = [seconds_to_wait(1, what=what, now=NOON + 10) for _ in range(most + 1)]
     assert waits == [0] * most + [50]

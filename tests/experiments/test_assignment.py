@@ -80,6 +80,14 @@ def test_the_first_exposure_is_recorded_once_and_stays(user):
     assert Exposure.objects.get() == first
 
 
+def test_who_is_not_shown_anything_is_not_exposed(user):
+    make_experiment(surface="for_you")
+    (found,) = assign(user.pk, "for_you", expose=False)
+    assert not Exposure.objects.exists()
+    assert assign(user.pk, "for_you") == [found]
+    assert Exposure.objects.count() == 1
+
+
 def test_nobody_in_particular_takes_part_in_nothing(django_assert_num_queries):
     make_experiment()
     with django_assert_num_queries(0):

@@ -8,6 +8,7 @@ from feeds import timelines
 from feeds.models import Follow
 from feeds.selectors import home_timeline, timeline_sql
 from feeds.timelines import WindowKey
+from realtime.keys import ONLINE
 from realtime.valkey import get_client
 from recsys.accounts.models import User
 
@@ -21,6 +22,12 @@ def let_follow(followers: Iterable[User], followees: Iterable[User]) -> None:
     Follow.objects.bulk_create(
         [Follow(follower=one, followee=other) for one in followers for other in followees if one != other]
     )
+
+
+def let_be_online(*people: User) -> None:
+    """As socket servers say it of those who have a connection."""
+    now, _ = get_client().time()
+    get_client().zadd(ONLINE.key(), {str(person.pk): now + 20 for person in people})
 
 
 def shown(reader: User, **options) -> list[int]:

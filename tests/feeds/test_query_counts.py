@@ -21,6 +21,7 @@ from feeds.top import top_page
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.outbox.testing import drain
+from tests.feeds.graph import let_be_online
 from tests.partners.conftest import api, client_row, make_api
 from tests.web.pages import HTMX, queries_for
 
@@ -49,6 +50,8 @@ PAGES = {
     "notification-people": "/notifications/like-{mine}/people/",
     "notifications-unseen": "/notifications/unseen/",
     "profile": "/@author/",
+    "online": "/people/online/",
+    "presence": "/@author/presence/",
     "followers": "/@author/followers/",
     "following": "/@author/following/",
 }
@@ -184,6 +187,7 @@ class Community:
             do_follow(follower=self.me, followee=fan)
             do_mute(muter=self.me, muted=muted)
             do_block(blocker=self.me, blocked=blocked)
+            let_be_online(self.author, pushed, pulled, fan, muted, blocked)
             LogEntry.objects.create(user=pushed, action_flag=CHANGE, object_repr="it", change_message="Mode: 1 → 2")
         drain()
 

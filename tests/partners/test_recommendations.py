@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from realtime import streams
+from realtime.subscriptions import Request, grants
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.recommend.models import Slate
@@ -30,10 +32,10 @@ def _community(db: None) -> None:
     Item.objects.create(title="Hello, world", kind="post", published_at=PAST)
 
 
-def assert_slate(response: Any) -> list[dict[str, Any]]:
+def assert_slate(response: Any, *, live: bool = True) -> list[dict[str, Any]]:
     assert response.status_code == 200, response.content
     body = response.json()
-    assert set(body) == {"recommendation_id", "served_by", "items"}
+    assert set(body) == {"recommendation_id", "served_by", "items"} | ({"position"} if live else set())
     assert uuid.UUID(body["recommendation_id"])
     items: list[dict[str, Any]] = body["items"]
     assert all(set(item) == FIELDS and item["reason"] and item["source"] for item in items)
@@ -68,7 +70,7 @@ def test_only_one_kind(api: APIClient) -> None:
 
 
 def test_similar_items(api: APIClient) -> None:
-    items = assert_slate(api.get("/api/v1/items/film-3/similar?count=4"))
+    items = assert_slate(api.get("/api/v1/items/film-3/similar?count=4"), live=False)
     assert len(items) == 4
     assert "film-3" not in {item["external_id"] for item in items}
 
@@ -76,6 +78,29 @@ def test_similar_items(api: APIClient) -> None:
 def test_trending(api: APIClient) -> None:
     assert len(assert_slate(api.get("/api/v1/trending?region=GB&count=3"))) == 3
     assert len(assert_slate(api.get("/api/v1/trending"))) == 10
+
+
+@pytest.mark.parametrize(
+    ("address", "user", "kind", "argument"),
+    [
+        ("users/ana/recommendations", True, "recommendations", ""),
+        ("trending?region=GB", False, "trending", "GB"),
+        ("trending", False, "trending", ""),
+        ("items/film-3", False, "items", "film-3"),
+    ],
+)
+def test_live_updates_go_on_from_the_position(
+    api: APIClient, address: str, user: bool, kind: str, argument: str
+) -> None:
+    position = api.get(f"/api/v1/{address}").json()["position"]
+    if kind == "items":
+        argument = str(Item.objects.get(external_id=argument).pk)
+    asker = User.objects.get(username="ana").pk if user else None
+    (granted,) = grants(kind, [Request(asker, argument)])
+    assert granted is not None
+    streams.append([(granted.names[0], {"type": "test"})])
+    recovery = streams.read(granted.names, position)
+    assert (recovery.resync, recovery.events) == (False, [{"type": "test"}])
 
 
 @pytest.mark.parametrize("address", ["users/ana/recommendations", "items/film-3/similar", "trending"])

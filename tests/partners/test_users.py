@@ -29,7 +29,8 @@ def test_the_documented_example_is_stored_and_shown(api: APIClient) -> None:
 def test_what_is_shown_of_a_user_is_no_secret(api: APIClient) -> None:
     User.objects.create_user("ana", email="ana@example.org", password="x", external_id="ana")
     shown = api.get(f"{ADDRESS}/ana").json()
-    assert set(shown) == {"id", "external_id", "username", "display_name", "bio", "region", "is_private", "created_at"}
+    profile = {"id", "external_id", "username", "display_name", "bio", "region", "created_at"}
+    assert set(shown) == profile | {"is_private", "shows_presence"}
 
 
 def test_users_who_were_sent_cannot_log_in(api: APIClient) -> None:

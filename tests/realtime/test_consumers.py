@@ -13,9 +13,12 @@ from channels.layers import get_channel_layer
 from django.contrib.auth import get_user_model
 from django.core import signing
 
-from realtime import access, connection, consumers, hub, roster, signals, streams, subscriptions
+from realtime import access, connection, consumers, hub, limits, roster, signals, streams, subscriptions, visitors
+from realtime.admission import address_of
 from realtime.asgi import application
-from realtime.closing import Close
+from realtime.batches import Overloaded
+from realtime.closing import Close, Closed
+from realtime.keys import STREAM
 from realtime.subscriptions import Grant, Request
 from tests.realtime.conftest import Socket, append, headers_of, opened
 
@@ -60,7 +63,19 @@ async def test_a_client_that_comes_back_gets_what_it_missed_once(session, names)
         assert [event["n"] for event in (await socket.hear())["events"]] == [3]
 
 
-@pytest.mark.parametrize("token", ["nonsense", "news:1=5.5~news:2=5.5", "news:3=5.5"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "nonsense",
+        "news:1=5.5~news:2=5.5",
+        "news:3=5.5",
+        "news:1=5~news:2=5",  # epochs without offsets
+        "news:1=5.~news:2=.5",
+        'a"b=5.5',
+        f"news:1={'9' * 5000}.5",
+    ],
+    ids=lambda token: token[:20],
+)
 async def test_a_position_that_cannot_be_resumed_from_is_a_resync(session, names, token):
     async with opened(session) as socket:
         await socket.say(type="subscribe", id="1", kind="news", position=token)
@@ -504,12 +519,13 @@ async def test_an_address_has_a_bounded_number_of_connections(transactional_db, 
             assert await second.closed_with() == Close.TOO_MANY
 
 
-async def test_an_address_opens_connections_at_a_bounded_rate(transactional_db, settings):
-    settings.REALTIME_NEW_CONNECTIONS_PER_SECOND = 1
+async def test_an_address_opens_connections_at_a_bounded_rate(transactional_db, settings, monkeypatch):
+    settings.REALTIME_NEW_CONNECTIONS_PER_SECOND = 0.01
+    monkeypatch.setattr(limits, "BURST_SECONDS", 300)
     async with opened(None) as first:
         await first.say(type="ping")
         await first.hear()
-        for _ in range(9):
+        for _ in range(2):
             async with opened(None):
                 pass
         async with opened(None) as one_more:
@@ -528,3 +544,247 @@ async def test_a_server_that_stops_sends_everybody_away_at_times_of_their_own(se
         await draining
     async with opened(session) as late:
         assert await late.closed_with() == Close.RESTARTING
+
+
+@pytest.fixture
+def leaving(monkeypatch) -> tuple[asyncio.Event, asyncio.Event]:
+    """Connections that end: the first event says that one is about to, and goes on with the second."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    stop = connection.Connection._stop
+
+    async def slowly(self) -> None:
+        begun.set()
+        await go_on.wait()
+        await stop(self)
+
+    monkeypatch.setattr(connection.Connection, "_stop", slowly)
+    return begun, go_on
+
+
+async def test_who_is_closed_while_leaving_leaves_nothing_behind(session, names, leaving):
+    begun, go_on = leaving
+    async with opened(session) as socket:
+        await subscribed(socket)
+        mine = hub.Hub.of_running_loop()
+        await socket.send_input({"type": "websocket.disconnect", "code": 1001})
+        await asyncio.wait_for(begun.wait(), 5)
+        for listener in mine.connections:
+            listener.end(Closed(Close.RESTARTING, "This server restarts."))
+        go_on.set()
+    assert not len(mine.connections)
+    assert not mine._streams
+
+
+async def test_who_is_closed_at_the_last_moment_leaves_nothing_behind(session, names, monkeypatch):
+    async with opened(session) as socket:
+        await subscribed(socket)
+        mine = hub.Hub.of_running_loop()
+
+        async def go(self, event):
+            self.end(Closed(Close.TOO_SLOW, "Too many answers wait to be taken."))
+            raise Closed(Close.TOO_MANY, "Too many messages.")
+
+        monkeypatch.setattr(consumers.SocketConnection, "_handle", go)
+        await socket.say(type="ping")
+        assert await socket.closed_with() in (Close.TOO_SLOW, Close.TOO_MANY)
+    assert not len(mine.connections)
+    assert not mine._streams
+
+
+async def test_the_last_one_is_told_too_before_a_server_stops(session, names, monkeypatch):
+    monkeypatch.setattr(hub.Hub, "_draining", {})
+    close = hub.Hub._close
+
+    async def slowly(self) -> None:
+        await asyncio.sleep(0.1)
+        await close(self)
+
+    monkeypatch.setattr(hub.Hub, "_close", slowly)
+    async with opened(session) as socket:
+        await subscribed(socket)
+        await hub.Hub.drain()
+        assert not socket.output_queue.empty(), "what is not said by now is never said"
+        assert await socket.closed_with() == Close.RESTARTING
+
+
+async def test_a_connection_that_has_gone_renews_nothing(session, names):
+    async with opened(session) as socket:
+        await subscribed(socket)
+        mine = hub.Hub.of_running_loop()
+        ((reader, listener),) = mine._streams["news:1"].readers.items()
+    names.append("news:3")
+    reader.renewal = ""
+    listener.has_news(reader)
+    assert not listener._jobs
+
+
+async def test_who_has_just_come_is_looked_at_the_next_time(session, names, monkeypatch):
+    """Or somebody who logs out at once would stay for nearly two intervals."""
+    monkeypatch.setattr(hub, "SESSION_INTERVAL", 0.5)
+    looks: list[int] = []
+    monkeypatch.setattr(visitors, "find_departed", lambda shown: looks.append(len(shown)) or [])
+    async with opened(session) as first:
+        await subscribed(first)
+        while not looks:
+            await asyncio.sleep(0.01)
+        async with opened(session) as second:
+            await subscribed(second)
+            before = len(looks)
+            while len(looks) == before:
+                await asyncio.sleep(0.01)
+            assert looks[before] == 2
+
+
+async def test_a_hub_that_is_overloaded_for_a_moment_goes_on(session, names, monkeypatch):
+    monkeypatch.setattr(hub, "RETRY", 0.01)
+    async with opened(session) as socket:
+        await subscribed(socket)
+        read, faults = hub.Hub._read, [Overloaded()]
+
+        async def overloaded_once(self, wanted):
+            if faults:
+                raise faults.pop()
+            return await read(self, wanted)
+
+        monkeypatch.setattr(hub.Hub, "_read", overloaded_once)
+        await append("news:1", n=1)
+        assert (await socket.hear())["events"] == [{"type": "test", "n": 1}]
+
+
+async def test_who_joins_finds_out_for_all_that_a_stream_was_lost(session, names, monkeypatch, valkey):
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 60.0)
+    names.remove("news:2")
+    async with opened(session) as first, opened(session) as second:
+        await subscribed(first)
+        await sync_to_async(valkey.flushdb)()
+        position = await subscribed(second)
+        resync = await first.hear()
+        assert (resync["type"], resync["position"]) == ("resync", position)
+        await append("news:1", n=1)
+        for socket in (first, second):
+            assert (await socket.hear())["events"] == [{"type": "test", "n": 1}], "the second one had lost nothing"
+
+
+async def test_a_stream_that_went_back_holds_up_nobody_who_joins(session, names, monkeypatch, valkey):
+    """As after a failover to a copy of Valkey that lacks the last events."""
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 60.0)
+    names.remove("news:2")
+    key = STREAM.key(name="news:1")
+    async with opened(session) as first, opened(session) as second:
+        await subscribed(first)
+        await append("news:1", n=1)
+        await first.hear()
+        (last,) = await sync_to_async(valkey.xrevrange)(key, count=1)
+        await sync_to_async(valkey.delete)(key)
+        await sync_to_async(valkey.xadd)(key, {"o": ""}, id=last[0].replace(b"-1", b"-0"))
+        await subscribed(second)
+        assert (await first.hear())["type"] == "resync"
+
+
+async def test_who_is_closed_at_the_moment_of_being_let_in_is_closed(session, monkeypatch):
+    never = asyncio.Event()
+
+    async def group_add(*_) -> None:
+        await never.wait()
+
+    monkeypatch.setattr(get_channel_layer(), "group_add", group_add)
+    async with opened(session) as socket:
+        while not len((mine := hub.Hub.of_running_loop()).connections):
+            await asyncio.sleep(0.01)
+        mine._joined.set()
+        await asyncio.sleep(0)
+        for listener in mine.connections:
+            listener.end(Closed(Close.RESTARTING, "This server restarts."))
+        assert await socket.closed_with() == Close.RESTARTING
+
+
+async def test_a_socket_that_cannot_be_sent_to_takes_no_other_with_it(session, names, monkeypatch):
+    """As where the server is closing it already, and its client has not noticed."""
+
+    async def closing(message):
+        raise RuntimeError("Unexpected ASGI message 'websocket.send', after sending 'websocket.close'.")
+
+    async with opened(session) as first, opened(session) as second:
+        await subscribed(first)
+        await subscribed(second)
+        broken = next(iter(hub.Hub.of_running_loop().connections))
+        monkeypatch.setattr(broken, "_send", closing)
+        await append("news:1", n=1)
+        heard = [socket for socket in (first, second) if not await socket.receive_nothing(1)]
+        assert len(heard) == 1
+        assert (await heard[0].hear())["events"] == [{"type": "test", "n": 1}]
+
+
+async def test_what_goes_wrong_with_one_reader_is_no_others_matter(session, names, monkeypatch):
+    take = consumers.Connection.has_news
+
+    def fault(self, subscription):
+        if subscription.identifier == "broken":
+            raise AssertionError("a fault in the program")
+        take(self, subscription)
+
+    async with opened(session) as first, opened(session) as second:
+        await subscribed(first, identifier="broken")
+        await subscribed(second)
+        monkeypatch.setattr(consumers.Connection, "has_news", fault)
+        await append("news:1", n=1)
+        assert (await second.hear())["events"] == [{"type": "test", "n": 1}]
+        assert await first.closed_with() == Close.TRY_LATER
+
+
+async def test_a_socket_that_wants_nothing_is_closed_after_a_while(session, names, monkeypatch):
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 0.05)
+    monkeypatch.setattr(consumers, "IDLE", 0.3)
+    async with opened(session) as idle, opened(session) as busy:
+        await subscribed(busy)
+        assert await idle.closed_with() == Close.TOO_SLOW
+        await append("news:1", n=1)
+        assert (await busy.hear())["events"] == [{"type": "test", "n": 1}]
+
+
+async def test_a_resync_is_not_lost_with_the_connection(session, names):
+    """Between the answer and the resync: the position of the answer must not count as one that was caught up to."""
+    async with opened(session) as socket:
+        position = await subscribed(socket, "unknown")
+    async with opened(session) as socket:
+        await subscribed(socket, position)
+        assert (await socket.hear())["type"] == "resync"
+
+
+@pytest.mark.parametrize(
+    ("client", "address"),
+    [
+        (("192.0.2.7", 1), "192.0.2.7"),
+        (("2001:db8:1:2:3:4:5:6", 1), "2001:db8:1:2::/64"),
+        (("::ffff:192.0.2.7", 1), "192.0.2.7"),
+        (("", 0), ""),
+        (None, "unknown"),
+    ],
+)
+def test_an_address_of_ipv6_is_its_network(client, address):
+    assert address_of({"client": client}) == address
+
+
+@pytest.mark.parametrize("place", ["before the streams are read", "after they are read"])
+async def test_what_is_published_while_the_first_reader_joins_arrives_at_once(session, names, monkeypatch, place):
+    """No check comes to its help."""
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 60.0)
+    names.remove("news:2")
+    position = await sync_to_async(streams.positions)(names)
+    read_all, places = hub.Hub._read_all, [place]
+
+    async def published_meanwhile(self, questions):
+        now = places.pop() if places else None
+        if now == "before the streams are read":
+            await append("news:1", n=1)
+        found = await read_all(self, questions)
+        if now == "after they are read":
+            await append("news:1", n=1)
+            while not self._reads._waiting:  # the hub was woken, and wants to read what nobody is ready for
+                await asyncio.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(hub.Hub, "_read_all", published_meanwhile)
+    async with opened(session) as socket:
+        await subscribed(socket, position)
+        assert (await socket.hear())["events"] == [{"type": "test", "n": 1}]

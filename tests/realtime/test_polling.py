@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from asgiref.sync import sync_to_async
 
-from realtime import hub, signals, streams
+from realtime import hub, limits, signals, streams
 from realtime.closing import Close, Closed
 from realtime.messages import Message
 from realtime.polling import PollConnection
@@ -223,3 +223,13 @@ async def test_an_answer_that_waits_is_ended_with_the_log_in(session, names, mon
     for listener in hub.Hub.of_running_loop().connections:
         listener.end(Closed(4401, "You are no longer logged in."))
     assert (await asyncio.wait_for(polling, 10))[0] == 401
+
+
+async def test_polls_one_after_the_other_are_counted_too(session, names, settings, monkeypatch):
+    settings.REALTIME_NEW_CONNECTIONS_PER_SECOND = 0.01
+    monkeypatch.setattr(limits, "BURST_SECONDS", 200)
+    await polled(session)
+    await polled(session)
+    status, headers = await _refused(session, body())
+    assert status == 429
+    assert int(headers["retry-after"]) >= 5

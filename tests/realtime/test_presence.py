@@ -155,3 +155,23 @@ async def test_a_filter_passes_what_is_for_this_reader(session, names, monkeypat
 def test_filters_pass_what_is_inside_or_outside(inside, passed):
     filter_ = Filter("user", frozenset({1}), inside)
     assert [filter_.passes(event) for event in ({"user": 1}, {"user": 2}, {})] == passed
+
+
+async def test_where_somebody_always_arrives_the_others_stay_online(monkeypatch):
+    monkeypatch.setattr(attendance, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(attendance, "ARRIVALS", 0.01)
+    said: asyncio.Queue[set[int]] = asyncio.Queue()
+
+    async def say(self, users) -> None:
+        said.put_nowait(set(users))
+        self.arrived(1)
+
+    monkeypatch.setattr(attendance.Attendance, "_say", say)
+    keeper = attendance.Attendance(None, lambda: [1, 2])
+    keeper.arrived(1)
+    keeping = asyncio.create_task(keeper.keep())
+    async with asyncio.timeout(5):
+        while 2 not in await said.get():
+            pass
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)

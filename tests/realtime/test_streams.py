@@ -41,6 +41,22 @@ def test_a_stream_that_nobody_asked_for_takes_nothing(valkey):
     assert not valkey.exists(STREAM.key(name="quiet"))
 
 
+def test_the_streams_that_somebody_has_asked_for_exist():
+    assert streams.existing(["a", "b"]) == set()
+    streams.positions(["a"])
+    assert streams.existing(["a", "b"]) == {"a"}
+    assert streams.existing([]) == set()
+
+
+def test_who_holds_a_position_in_a_forgotten_stream_is_told_to_load_anew():
+    token, other = streams.positions(["a"]), streams.positions(["b"])
+    streams.forget(["a", "never"])
+    streams.forget([])
+    assert streams.existing(["a", "b"]) == {"b"}
+    assert streams.read(["a"], token).resync
+    assert not streams.read(["b"], other).resync
+
+
 def test_a_name_that_came_in_since_is_a_resync():
     token = streams.positions(["a"])
     assert streams.read(["a", "b"], token).resync

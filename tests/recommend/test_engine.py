@@ -12,7 +12,7 @@ from recsys.catalog.models import Item
 from recsys.experiments.models import Experiment, Variant
 from recsys.recommend import gathering
 from recsys.recommend.candidates import Ask, Candidate, fetch
-from recsys.recommend.engine import ServedSlate, recommend, similar, trending
+from recsys.recommend.engine import ServedSlate, recommend, similar, trending, would_recommend, would_trend
 from recsys.recommend.models import ModelVersion, Slate
 from recsys.recommend.sources import ALL
 from tests.catalog.makers import make_item, make_items, make_user
@@ -255,6 +255,35 @@ class TestSimilar:
         slate = similar(item=community.crime[0], count=3)
         assert slate.served_by == "popular"
         assert {entry.reason for entry in slate.entries} == {"Popular with everyone"}
+
+
+class TestPreviews:
+    """What somebody would be shown, without showing it."""
+
+    @pytest.mark.parametrize("counts", [(5, 24), (24,), (3, 10, 40)])
+    def test_they_are_what_the_slates_of_these_lengths_have(self, trained: Community, counts):
+        did(trained.ana, "like", *trained.crime[:3])
+        previews = would_recommend(user=trained.ana, counts=counts)
+        trends = would_trend(region="GB", counts=counts)
+        assert not Slate.objects.exists()
+        for count, found, hot in zip(counts, previews, trends, strict=True):
+            slate = recommend(user=trained.ana, region=trained.ana.region, count=count)
+            assert found == [entry.item.pk for entry in slate.entries]
+            shown = trending(region="GB", count=count)
+            assert [entry.item.pk for entry in hot] == [entry.item.pk for entry in shown.entries]
+            assert [entry.reason for entry in hot] == [entry.reason for entry in shown.entries]
+
+    def test_short_ones_are_not_filled_up_with_what_only_long_ones_need(self):
+        """The fillers propose what is new, of another category than all that trends."""
+        fan = make_user()
+        hot = [make_item(category="hot") for _ in range(6)]
+        for _ in range(20):
+            make_item(category="new")
+        did(fan, "like", *hot)
+        settle()
+        short, long = would_trend(region="", counts=(5, 24))
+        assert {entry.item.pk for entry in short} <= {item.pk for item in hot}
+        assert len(long) == 24
 
 
 class TestTrending:

@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from realtime import streams
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.events.actions import EventInput, do_record_events
@@ -140,6 +141,20 @@ class TestForYou:
         assert "HX-Request" in part["Vary"]
         assert_safe(whole)
 
+    def test_htmx_gets_the_list_of_the_page_where_it_asks_for_it(self, client, ana, films):
+        part = client.get(reverse("for-you") + "?part=page", headers=HTMX)
+        assert "<html" not in part.content.decode()
+        assert 'id="picks"' in part.content.decode()
+        assert len(recommended(part)) == len(films)
+
+    @pytest.mark.parametrize("part", ["rail", "page"])
+    def test_live_news_go_on_from_the_position_of_its_part(self, client, ana, films, part):
+        page = client.get(reverse("for-you") + f"?part={part}", headers=HTMX).content.decode()
+        (position,) = re.findall(r'data-live="recommendations"[^>]*data-position="([^"]+)"', page)
+        names = [f"recommendations:{ana.pk}", "catalog"]
+        streams.append([(name, {"type": "test"}) for name in names])
+        assert len(streams.read(names, position).events) == 2
+
     def test_is_for_those_who_are_signed_in(self, client):
         assert client.get(reverse("for-you")).url.startswith(reverse("account_login"))
 
@@ -154,7 +169,44 @@ class TestTrending:
         assert_safe(response)
 
     def test_is_for_visitors_too(self, client, films):
-        assert "Trending everywhere" in text_of(client.get(reverse("trending")))
+        page = client.get(reverse("trending"))
+        assert "Trending everywhere" in text_of(page)
+        assert "<form" not in page.content.decode().split("<main")[1]
+
+    @pytest.mark.parametrize(("part", "element", "most"), [("rail", "trending", 5), ("page", "dashboard", 24)])
+    def test_htmx_gets_the_part_that_it_asks_for(self, client, ana, films, part, element, most):
+        say(ana, films[0], "hide")
+        page = client.get(reverse("trending") + f"?part={part}", headers=HTMX)
+        html = page.content.decode()
+        assert "<html" not in html
+        assert f'id="{element}"' in html
+        assert html.count("<li data-item=") == min(most, len(films) - 1) + 1, "and what scripts fill in"
+        assert 'data-arg="GB" data-position="trending:GB=' in html
+        assert f'data-hidden="{films[0].pk}"' in html
+        assert "HX-Request" in page["Vary"]
+
+    def test_its_queries_do_not_grow_with_what_trends(self, client, ana, films):
+        few = len(queries_for(client, reverse("trending")))
+        for number in range(15):
+            Item.objects.create(title=f"More {number}", kind="film", published_at=YESTERDAY)
+        assert len(queries_for(client, reverse("trending"))) == few
+
+
+class TestCounts:
+    def test_says_what_is_counted_of_what_the_reader_may_see(self, client, films):
+        withheld = films[1]
+        Item.objects.filter(pk=withheld.pk).update(is_withheld=True)
+        answer = client.get(reverse("item-counts"), {"items": f"{films[0].pk},{withheld.pk},999999"})
+        assert answer.json() == {"counts": {str(films[0].pk): {"taken_up": 0}}}
+
+    @pytest.mark.parametrize("items", ["x", "1;2", ",".join(map(str, range(31)))])
+    def test_what_is_no_list_is_refused(self, client, items):
+        answer = client.get(reverse("item-counts"), {"items": items})
+        assert answer.status_code == 400
+        assert "30 ids" in answer.json()["error"]
+
+    def test_nothing_asked_for_is_nothing(self, client):
+        assert client.get(reverse("item-counts")).json() == {"counts": {}}
 
 
 def test_an_item_that_is_not_for_everybody_is_not_found(client, films):

@@ -113,7 +113,7 @@ def test_a_request_under_way_is_finished_before_the_server_stops(tmp_path: Path)
             assert wait_until(lambda: _threads(web.pid) > 0, timeout=5)
             web.send_signal(signal.SIGTERM)
             assert raw.recv(65536).startswith(b"HTTP/1.1 200 OK")
-        assert web.wait(10) == -signal.SIGTERM
+        assert web.wait(10) == 0
     finally:
         pair.stop()
 

@@ -11,7 +11,7 @@ from django.template.loader import get_template
 
 ROOT = Path(settings.BASE_DIR)
 TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*.html") if "admin" not in path.parts)
-SCRIPTS = sorted((ROOT / "recsys/static/web").glob("*.js"))
+SCRIPTS = sorted((ROOT / "recsys/static/web").rglob("*.js"))
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))

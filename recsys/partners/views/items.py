@@ -5,6 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from recsys.catalog.actions import check_item, do_delete_item, do_upsert_items
+from recsys.catalog.counts import counts_of, live_items
 from recsys.catalog.selectors import names_of_posts
 from recsys.inputs import InputError
 from recsys.partners.addressing import find_item
@@ -64,7 +65,10 @@ class ItemView(PartnerView):
     )
     def get(self, request: Request, external_id: str) -> Response:
         query(request, NoQuery)
-        return Response(item_body(find_item(external_id)))
+        item = find_item(external_id)
+        (live,) = live_items([item.pk])
+        counts = counts_of([item.pk]).get(item.pk, {})
+        return Response(item_body(item) | {"counts": counts, "position": live.position})
 
     @documented("Delete an item", answer=None, named=True, problems=(404,), tag="Items", operation="delete_item")
     def delete(self, request: Request, external_id: str) -> Response:

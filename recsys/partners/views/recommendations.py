@@ -5,8 +5,15 @@ from rest_framework.response import Response
 
 from recsys.partners.addressing import find_item, find_user
 from recsys.partners.representations import slate_body
-from recsys.partners.serializers import RecommendationsQuery, SimilarQuery, SlateSerializer, TrendingQuery
+from recsys.partners.serializers import (
+    LiveSlateSerializer,
+    RecommendationsQuery,
+    SimilarQuery,
+    SlateSerializer,
+    TrendingQuery,
+)
 from recsys.partners.views.base import PartnerView, documented, query
+from recsys.recommend import dashboards, news
 from recsys.recommend.engine import recommend, similar, trending
 
 
@@ -15,7 +22,7 @@ class RecommendationsView(PartnerView):
 
     @documented(
         "Recommend items to a user",
-        answer=SlateSerializer,
+        answer=LiveSlateSerializer,
         parameters=RecommendationsQuery,
         named=True,
         problems=(404,),
@@ -26,8 +33,8 @@ class RecommendationsView(PartnerView):
         """What the user did a moment ago counts already. Send the recommendation_id with the events that follow."""
         asked = query(request, RecommendationsQuery)
         user = find_user(external_id)
-        region = asked.pop("region", "") or user.region
-        return Response(slate_body(recommend(user=user, region=region, **asked)))
+        region, position = asked.pop("region", "") or user.region, news.position_of(user.pk)
+        return Response(slate_body(recommend(user=user, region=region, **asked)) | {"position": position})
 
 
 class SimilarView(PartnerView):
@@ -53,7 +60,7 @@ class TrendingView(PartnerView):
 
     @documented(
         "List what is trending",
-        answer=SlateSerializer,
+        answer=LiveSlateSerializer,
         parameters=TrendingQuery,
         tag="Recommendations",
         operation="trending_items",
@@ -61,4 +68,5 @@ class TrendingView(PartnerView):
     def get(self, request: Request) -> Response:
         """By recent activity in the region; where that is little, everywhere's."""
         asked = query(request, TrendingQuery)
-        return Response(slate_body(trending(**asked)))
+        position = dashboards.position_of(asked["region"])
+        return Response(slate_body(trending(**asked)) | {"position": position})

@@ -19,6 +19,10 @@ function leave(element) {
   setTimeout(() => element.remove(), 200);
 }
 
+function takeAway(post) {
+  leave(post.closest(".posts > li") ?? post);
+}
+
 // Our own dialog instead of the browser's. Its answer decides whether htmx goes on.
 document.addEventListener("htmx:confirm", (event) => {
   const dialog = document.querySelector("#confirm");
@@ -37,6 +41,8 @@ document.addEventListener("htmx:confirm", (event) => {
 // An answer that is not shown in its place is said here, with what to do.
 document.addEventListener("htmx:response:error", (event) => {
   const { status } = event.detail.ctx.response;
+  // A post that changed while it was on the page, and is not for the reader any more.
+  if (status === 404 && event.detail.ctx.sourceEvent?.type === "post:edited") return takeAway(event.target);
   if (status === 422 || status === 401) return;
   const advice = {
     403: "That was refused. You may have logged out in another tab: reload the page.",
@@ -78,14 +84,15 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("events:hidden", (event) => {
-  for (const card of document.querySelectorAll(`[data-item="${event.detail.item}"]`)) leave(card);
+  document.dispatchEvent(new CustomEvent("item:gone", { detail: event.detail }));
   toast("You will not see that again.");
+});
+document.addEventListener("item:gone", ({ detail }) => {
+  document.querySelectorAll(`[data-item="${detail.item}"]`).forEach(leave);
 });
 document.addEventListener("post:deleted", (event) => {
   const number = CSS.escape(String(event.detail.post));
-  for (const post of document.querySelectorAll(`[data-post="${number}"], [data-shown="${number}"]`)) {
-    leave(post.closest(".posts > li") ?? post);
-  }
+  document.querySelectorAll(`[data-post="${number}"], [data-shown="${number}"]`).forEach(takeAway);
 });
 
 // Coming back with the Back button shows a page from before the last clicks: ask for the recommendations anew.

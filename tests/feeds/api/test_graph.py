@@ -264,10 +264,11 @@ def test_privacy_is_shown_and_set_with_the_user(api: APIClient, people: dict[str
     assert names(api, "shop%2Fcy", "followers") == ["ana"], "who waited is let in"
 
 
-def test_privacy_is_true_or_false(api: APIClient) -> None:
-    response = api.post("/api/v1/users", {"users": [{"external_id": "ana", "is_private": "yes"}]}, format="json")
+@pytest.mark.parametrize("field", ["is_private", "shows_presence"])
+def test_privacy_is_true_or_false(api: APIClient, field: str) -> None:
+    response = api.post("/api/v1/users", {"users": [{"external_id": "ana", field: "yes"}]}, format="json")
     assert_problem(response, 422)
-    assert response.json()["errors"][0]["field"] == "is_private"
+    assert response.json()["errors"][0]["field"] == field
     assert "true or false" in response.json()["errors"][0]["message"]
 
 

@@ -10,12 +10,15 @@ from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
+from feeds import presence
 from feeds.actions import do_create_post, do_repost
-from feeds.graph import do_follow
-from feeds.models import Post, ReadingPosition
+from feeds.graph import do_follow, do_mute
+from feeds.models import Follow, Post, ReadingPosition
+from recsys.accounts.actions import do_show_presence
 from recsys.accounts.models import User
 from recsys.outbox.testing import drain
 from recsys.recommend.models import Slate
+from tests.feeds.graph import let_be_online, let_follow, make_people
 from tests.web.pages import HTMX, assert_safe, queries_for, text_of
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +96,58 @@ class TestReposts:
         page = as_ana.get("/")
         assert posts_in(page) == [post.pk]
         assert "C4 , C3 , C2 and 2 others reposted" in text_of(page)
+
+
+class TestOnline:
+    def online(self, response) -> list[str]:
+        return re.findall(r'data-person="\d+".*?visually-hidden">(.*?)<', response.content.decode())
+
+    def test_the_home_page_shows_who_is_there_of_those_one_follows(self, as_ana, ana, ben):
+        page = as_ana.get("/")
+        assert re.search(r"Online now\s+Nobody you follow", text_of(page))
+        let_be_online(ana, ben, User.objects.create_user("stranger"))
+        page = as_ana.get("/")
+        assert self.online(page) == ["Ben"]
+        assert f'data-online="{ben.pk}"' in page.content.decode()
+        assert_safe(page)
+
+    def test_some_are_shown_and_the_others_counted(self, as_ana, ana):
+        many = make_people(14)
+        let_follow([ana], many)
+        let_be_online(*many)
+        page = as_ana.get("/people/online/")
+        assert self.online(page) == [person.name for person in many[::-1][:12]]
+        assert "and 2 more" in text_of(page)
+
+    def test_it_comes_anew_without_the_page_with_rights_asked_again(self, as_ana, ana, ben):
+        let_be_online(ben)
+        part = as_ana.get("/people/online/", headers=HTMX)
+        assert self.online(part) == ["Ben"]
+        assert "<html" not in part.content.decode()
+        do_mute(muter=ana, muted=ben)
+        assert self.online(as_ana.get("/people/online/", headers=HTMX)) == []
+
+    def test_who_hides_sees_no_such_thing(self, as_ana, ana, ben):
+        let_be_online(ben)
+        do_show_presence(user=ana, shows_presence=False)
+        assert "Online now" not in text_of(as_ana.get("/"))
+        assert as_ana.get("/people/online/").content.strip() == b""
+
+    def test_visitors_see_no_such_thing(self, client):
+        assert "Online now" not in text_of(client.get("/"))
+        assert client.get("/people/online/").url.startswith("/accounts/login/")
+        assert client.get("/people/online/", headers=HTMX).status_code == 401
+
+    @pytest.mark.parametrize("reason", ["follows nobody", "Valkey is away"])
+    def test_it_is_there_but_not_shown_until_there_is_something_to_say(self, as_ana, ana, ben, monkeypatch, reason):
+        """So that it can come without a new page."""
+        if reason == "follows nobody":
+            Follow.objects.all().delete()
+        else:
+            monkeypatch.setattr(presence, "_ask", lambda reader, people: ("", set()))
+        let_be_online(ben)
+        (card,) = re.findall(r'<section id="online".*?>', as_ana.get("/").content.decode())
+        assert card.endswith(" hidden>")
 
 
 class TestTop:

@@ -10,8 +10,11 @@ from django.test import Client
 from feeds.actions import do_create_post
 from feeds.graph import do_block
 from feeds.models import Follow
+from realtime.keys import ONLINE
+from realtime.valkey import get_client
+from recsys.accounts.actions import do_show_presence
 from recsys.accounts.models import User
-from tests.feeds.graph import let_follow, make_people
+from tests.feeds.graph import let_be_online, let_follow, make_people
 from tests.web.pages import HTMX, assert_safe, queries_for, text_of
 
 pytestmark = pytest.mark.django_db
@@ -132,3 +135,44 @@ class TestListsOfPeople:
 
     def test_only_by_get(self, client, ana):
         assert client.post("/@ana/followers/").status_code == 405
+
+
+class TestPresence:
+    @pytest.fixture
+    def ben(self, ana) -> User:
+        """Whom Ana follows, and who is online."""
+        ben = User.objects.create_user("ben")
+        let_follow([ana], [ben])
+        let_be_online(ben)
+        return ben
+
+    @staticmethod
+    def dot(response) -> str | None:
+        """How the page shows it: "" for online, "hidden" for offline, None for nothing at all."""
+        found = re.search(r'class="online-dot" data-presence="\d+"( hidden)?>', response.content.decode())
+        return (found[1] or "").strip() if found else None
+
+    @pytest.mark.parametrize("address", ["/@ben/", "/@ben/presence/"])
+    def test_a_dot_says_to_followers_that_somebody_is_online(self, ana, ben, address):
+        page = client_of(ana).get(address)
+        assert self.dot(page) == ""
+        assert "Online now" in text_of(page)
+        assert_safe(page)
+        get_client().delete(ONLINE.key())
+        assert self.dot(client_of(ana).get(address)) == "hidden"
+
+    @pytest.mark.parametrize("address", ["/@ben/", "/@ben/presence/"])
+    def test_who_hides_it_looks_like_somebody_who_is_not_there(self, ana, ben, address):
+        do_show_presence(user=ben, shows_presence=False)
+        assert self.dot(client_of(ana).get(address)) == "hidden"
+
+    @pytest.mark.parametrize("address", ["/@ben/", "/@ben/presence/"])
+    def test_nobody_else_sees_it(self, ana, cy, address):
+        ben = User.objects.get(username="ben")
+        let_be_online(ben, cy)
+        for reader in (ana, ben, cy):
+            assert self.dot(client_of(reader).get(address)) is None
+
+    def test_visitors_do_not(self, client, ben):
+        assert self.dot(client.get("/@ben/")) is None
+        assert client.get("/@ben/presence/").url.startswith("/accounts/login/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import uuid
 
 import pytest
@@ -12,6 +13,7 @@ from django.urls import reverse
 from feeds.actions import do_create_post, do_delete_post, do_like_post, do_repost
 from feeds.graph import do_block, do_unblock
 from feeds.models import Bookmark, Like, Post
+from recsys.accounts.actions import do_show_presence
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.events import limits
@@ -47,6 +49,39 @@ def film() -> Item:
 
 def posts_in(response) -> list[int]:
     return [int(pk) for pk in re.findall(r'data-post="(\d+)"', response.content.decode())]
+
+
+class TestTyping:
+    """The line below the form in which readers are told who writes a reply."""
+
+    @staticmethod
+    def line(response) -> str | None:
+        found = re.search(r'<p id="typing".*?>', response.content.decode())
+        return found[0] if found else None
+
+    def test_readers_hear_of_writers_and_are_told_of(self, as_ana, ben):
+        post = do_create_post(author=ben, text="Well?")
+        page = as_ana.get(f"/posts/{post.pk}/")
+        assert f'data-live="conversation" data-arg="{post.pk}"' in self.line(page)
+        assert " data-tells" in self.line(page)
+        (since,) = re.findall(r'data-now="(\d+)"', self.line(page))
+        assert abs(int(since) / 1000 - time.time()) < 60
+        assert_safe(page)
+
+    def test_of_a_private_account_nothing_is_told(self, as_ana, ana, ben):
+        User.objects.filter(pk=ana.pk).update(is_private=True)
+        post = do_create_post(author=ben, text="Well?")
+        assert " data-tells" not in self.line(as_ana.get(f"/posts/{post.pk}/"))
+
+    def test_who_hides_and_visitors_hear_nothing(self, client, as_ana, ana, ben):
+        post = do_create_post(author=ben, text="Well?")
+        do_show_presence(user=ana, shows_presence=False)
+        assert self.line(as_ana.get(f"/posts/{post.pk}/")) is None
+        assert self.line(Client().get(f"/posts/{post.pk}/")) is None
+
+    def test_there_is_nothing_to_hear_where_replies_are_for_some(self, as_ana, ana):
+        post = do_create_post(author=ana, text="Well?", visibility="followers")
+        assert self.line(as_ana.get(f"/posts/{post.pk}/")) is None
 
 
 class TestPage:

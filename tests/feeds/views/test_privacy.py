@@ -136,6 +136,25 @@ class TestPrivacy:
         ana.refresh_from_db()
         assert ana.is_private
 
+    def test_others_are_shown_when_one_is_online_until_one_hides_it(self, as_ana, ana):
+        page = as_ana.get("/accounts/privacy/")
+        assert "Your followers see when you are online" in text_of(page)
+        assert re.search(r'name="shows_presence"[^>]* checked', page.content.decode())
+        response = as_ana.post("/accounts/privacy/", {"is_private": "on"}, follow=True)
+        assert "Nobody sees when you are online." in text_of(response)
+        assert "account is" not in text_of(response).partition("Nobody sees")[0], "the other choice stayed"
+        ana.refresh_from_db()
+        assert (ana.is_private, ana.shows_presence) == (True, False)
+        assert not re.search(r'name="shows_presence"[^>]* checked', response.content.decode())
+        response = as_ana.post("/accounts/privacy/", {"is_private": "on", "shows_presence": "on"}, follow=True)
+        assert "Your followers see when you are online." in text_of(response)
+        ana.refresh_from_db()
+        assert ana.shows_presence
+
+    def test_saving_it_unchanged_says_so(self, as_ana):
+        response = as_ana.post("/accounts/privacy/", {"is_private": "on", "shows_presence": "on"}, follow=True)
+        assert "Your settings are saved." in text_of(response)
+
     def test_the_page_is_safe_and_among_the_settings(self, as_ana):
         page = as_ana.get("/accounts/privacy/")
         assert_safe(page)
