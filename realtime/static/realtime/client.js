@@ -33,6 +33,9 @@ const NUDGE_EVERY = 3_000;
 const LEADER_ANSWERS_WITHIN = 5_000;
 const LONGEST_ADDRESS = 32 * 1024; // characters
 const LONGEST_TIMER = 2 ** 31 - 1;
+const MOST_SUBSCRIPTIONS = 60; // of a connection; a stream or poll with more would be refused whole
+const LONGEST_KIND = 64; // characters
+const LONGEST_ARG = 500;
 const FAILURES = 2; // of a transport that never came through, before the next is tried
 const BURST = 30; // messages over a socket, and how many more each second: the server takes 40 and 10
 const RATE = 8;
@@ -334,6 +337,11 @@ class Connection {
   get url() { return this.#options.url; }
 
   add(subscription) {
+    if (this.subscriptions.size >= MOST_SUBSCRIPTIONS) {
+      const error = { type: "error", code: "limit", message: `A connection has ${MOST_SUBSCRIPTIONS} subscriptions.` };
+      queueMicrotask(() => this.#hooks.onMessage(subscription.id, error));
+      return;
+    }
     this.subscriptions.set(subscription.id, { ...subscription });
     if (this.#transport) this.#transport.add(subscription);
     else if (!this.alarms.has("open")) this.#openIn(0);
@@ -702,6 +710,11 @@ class Share {
   }
 }
 
+// What is none would be refused with everything else in the same address or body.
+function isText(value, longest) {
+  return typeof value === "string" && value.length <= longest && ![...value].some((one) => one < " ");
+}
+
 /**
  * @typedef {object} Subscription What `subscribe` takes, and returns with the `position` up to which the page was told.
  * @property {string} kind What to follow: a kind that the server knows.
@@ -748,8 +761,12 @@ class Live {
    * Follow something.
    * @param {Omit<Subscription, "unsubscribe">} what
    * @returns {Subscription}
+   * @throws {TypeError} Where `kind` or `arg` is too long, or holds control characters.
    */
   subscribe({ kind, arg = "", position = "", onEvents, onResync, onError }) {
+    if (!isText(kind, LONGEST_KIND) || !kind || !isText(arg, LONGEST_ARG)) {
+      throw new TypeError(`A kind is a text of 1 to ${LONGEST_KIND} characters, an arg one of up to ${LONGEST_ARG}.`);
+    }
     const id = String((this.#count += 1));
     const subscription = { id, kind, arg, position, onEvents, onResync, onError };
     subscription.unsubscribe = () => this.#unsubscribe(subscription);

@@ -187,11 +187,25 @@ def test_a_stream_whose_address_would_be_too_long_is_polled(open_tab, server):
     tab.start("news", transports=["sse", "poll"])
     tab.is_in("live")
     assert tab.transport == "sse"
-    tab.run("follow('talk', { arg: 'x'.repeat(33000) })")
-    wait_for(lambda: len(server.followed()) == 2)
-    assert tab.transport == "poll"
+    tab.run("""() => {
+        for (let arg = 0; arg < 40; arg += 1) {
+            follow("talk", { arg: String(arg), position: `talk${arg}@` + "0".repeat(1000) });
+        }
+    }""")
+    tab.until("live.transport === 'poll'")
+    wait_for(lambda: len(server.followed()) == 41)
     server.publish("news", 1)
     tab.has_seen("news", [1])
+
+
+@pytest.mark.parametrize("what", ["{}", "{ kind: '' }", "{ kind: 'news', arg: 42 }", "{ kind: 'news', arg: 'a\\nb' }"])
+def test_a_subscription_that_is_none_is_an_error_at_once(open_tab, server, what):
+    tab = open_tab()
+    tab.start("news")
+    said = tab.run(f"() => {{ try {{ live.subscribe({what}) }} catch (error) {{ return error.name }} }}")
+    assert said == "TypeError"
+    tab.is_in("live")
+    assert len(server.asked) == 1
 
 
 def test_a_wrong_option_is_an_error_at_once(open_tab):

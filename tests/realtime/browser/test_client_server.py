@@ -101,6 +101,17 @@ def test_a_denied_subscription_is_told(open_tab, transport):
 
 
 @EACH
+def test_what_a_connection_has_no_room_for_is_refused_alone(open_tab, transport):
+    tab = open_tab()
+    tab.start("news", transports=[transport])
+    tab.run("for (let number = 1; number <= 60; number += 1) follow('news', { arg: String(number) })")
+    tab.is_in("live", timeout=30)
+    assert tab.seen("refused") == [["news60", "limit"]]
+    publish(0)
+    has_seen(tab, 1)
+
+
+@EACH
 def test_who_is_suspended_is_told_and_does_not_come_back(open_tab, transport):
     tab = open_tab()
     tab.start("news", transports=[transport])
