@@ -75,13 +75,17 @@ def sharing(scope: Scope) -> Headers:
     origin = header(scope, b"origin")
     if not origin or origin not in settings.REALTIME_ORIGINS:
         return [(b"vary", b"Origin")]
-    return [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"Origin")]
+    return [
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-expose-headers", b"Retry-After"),
+        (b"vary", b"Origin"),
+    ]
 
 
 async def answer_preflight(send: Send, scope: Scope) -> None:
     """Answer a browser that asks whether a page of another site may."""
     allowed = sharing(scope)
-    if len(allowed) > 1:
+    if allowed[0][0] == b"access-control-allow-origin":
         allowed += [
             (b"access-control-allow-methods", b"GET, POST"),
             (b"access-control-allow-headers", b"Authorization, Content-Type"),
