@@ -172,6 +172,30 @@ class TestPage:
         assert 'loading="lazy"' in image[0]
 
 
+class TestLiveItems:
+    """Each part of a page brings the streams of the posts that it shows."""
+
+    def markers(self, response) -> list[tuple[list[int], str]]:
+        found = re.findall(r'data-live="items" data-arg="([^"]*)" data-position="([^"]*)"', response.content.decode())
+        return [(list(map(int, items.split(","))), position) for items, position in found]
+
+    def test_a_conversation_its_further_replies_and_what_one_writes(self, as_ana, ben):
+        post = do_create_post(author=ben, text="Hello")
+        replies = [do_create_post(author=ben, text=str(number), reply_to=post) for number in range(25)]
+        ((items, position),) = self.markers(as_ana.get(f"/posts/{post.pk}/"))
+        assert items == [post.pk, *(reply.pk for reply in replies[:20])]
+        assert all(f"item:{item}=" in position for item in items)
+        further = as_ana.get(f"/posts/{post.pk}/?after={replies[19].pk}", headers=HTMX)
+        assert [items for items, _ in self.markers(further)] == [[reply.pk for reply in replies[20:]]]
+        written = as_ana.post("/posts/", {"text": "New", "visibility": "public"}, headers=HTMX)
+        assert [items for items, _ in self.markers(written)] == [posts_in(written)]
+
+    def test_a_repost_follows_what_it_shows(self, as_ana, ana, ben):
+        post = do_create_post(author=ben, text="Hello")
+        do_repost(user=ana, post=post)
+        assert [items for items, _ in self.markers(as_ana.get("/@ana/"))] == [[post.pk]]
+
+
 class TestEntry:
     def test_one_entry_comes_anew(self, as_ana, ana):
         post = do_create_post(author=ana, text="Hello")
@@ -179,6 +203,14 @@ class TestEntry:
         assert posts_in(response) == [post.pk]
         assert "<html" not in response.content.decode()
         assert 'hx-trigger="post:edited"' in response.content.decode()
+
+    def test_it_comes_anew_for_visitors_too_as_far_as_they_may_see_it(self, client, ben):
+        post = do_create_post(author=ben, text="Hello")
+        response = client.get(f"/posts/{post.pk}/entry/", headers=HTMX)
+        assert posts_in(response) == [post.pk]
+        assert "<form" not in response.content.decode()
+        Post.objects.filter(pk=post.pk).update(visibility="followers")
+        assert client.get(f"/posts/{post.pk}/entry/", headers=HTMX).status_code == 404
 
     def test_the_post_of_a_page_comes_anew_as_that_page_shows_it(self, as_ana, ana, ben):
         parent = do_create_post(author=ben, text="?")
