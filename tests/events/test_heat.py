@@ -99,7 +99,7 @@ class Sums(TestCase):
             add_heat([event for event, number in events if number == batch])
         expected = sum(weight * 2 ** (-timedelta(seconds=age) / HALF_LIFE) for weight, age, _ in drawn)
         (count, total) = counts()["", item.pk]
-        assert math.isclose(count, expected, rel_tol=1e-5)
+        assert math.isclose(count, expected, rel_tol=1e-5, abs_tol=1e-6)
         assert total == len(drawn)
 
 
