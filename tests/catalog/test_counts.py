@@ -180,8 +180,8 @@ class TestLiveItems:
             assert parse_ids(one.argument) == one.items
             assert told(one.items, one.position) == []
 
-    def test_without_valkey_there_is_none(self, monkeypatch, settings):
-        monkeypatch.setattr(settings, "REDIS_URL", "redis://127.0.0.1:1/0")
+    def test_without_valkey_there_is_none(self, settings):
+        settings.REDIS_URL = "redis://127.0.0.1:1/0"
         (live,) = live_items([1])
         assert live.position == ""
         assert get_client().connection_pool.connection_kwargs["port"] == 1

@@ -65,7 +65,7 @@ class Tab:
         return str(self.page.evaluate("(stream) => subscriptions[stream].position", stream))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Chromium]:
     with chromium(without=["--disable-back-forward-cache"]) as browser:
         yield browser
