@@ -5,6 +5,7 @@ import os
 import random
 import secrets
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def network(_network: Network, transactional_db: None, settings) -> Iterator[Net
     for name in SERVERS:
         if not _network.runs(name):
             _network.start(name)
-        wait_for(lambda name=name: _network.answers(name), timeout=60, what=f"{name} answers")
+        wait_for(partial(_network.answers, name), timeout=60, what=f"{name} answers")
     for log in _network.directory.glob("*.log"):
         os.truncate(log, 0)
     yield _network

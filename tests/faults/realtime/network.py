@@ -45,7 +45,7 @@ class Network:
         database = f"{self.env['DATABASE_URL']}&application_name={name}"
         with self.log(name).open("ab") as output:
             command = [sys.executable, "manage.py", *commands[name]]
-            env = self.env | {"DATABASE_URL": database}
+            env = {**self.env, "DATABASE_URL": database}
             self.running[name] = spawn(command, death_signal=signal.SIGKILL, env=env, cwd=ROOT, output=output)
         return self.running[name]
 
