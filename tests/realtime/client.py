@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ from websockets.asyncio.client import ClientConnection, connect
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds
 SILENCE, ANSWER = 25.0, 10.0  # seconds without a message before a ping, and then until its answer
+NOT_LOGGED_IN = {401, 4401}
 FOR_GOOD = {1009, 4400, 4401, 4403, 4404}  # close codes after which coming back does not help by itself
 
+TLS = ssl.create_default_context()  # takes longer to make than a connection
 Event = dict[str, Any]
 Message = dict[str, Any]
 
@@ -50,7 +53,10 @@ class Goodbye(Exception):
 
 
 class Client(ABC):
-    """`address` gives the server's address, anew for each connection; `headers` those that say who one is."""
+    """`address` gives the server's address, anew for each connection; `headers` those that say who one is.
+
+    `renews`: they do so in other words each time (with a new token), so that coming back helps where they do not hold.
+    """
 
     transport = ""
 
@@ -61,11 +67,13 @@ class Client(ABC):
         headers: Callable[[], Mapping[str, str]] = dict,
         *,
         longest_delay: float = LONGEST_DELAY,
+        renews: bool = False,
     ) -> None:
         self.address = address
         self.subscriptions = {str(number): one for number, one in enumerate(subscriptions, 1)}
         self.headers = headers
         self.longest_delay = longest_delay
+        self.renews = renews
         self.connects = self.resyncs = 0
         self.standing: set[str] = set()  # over this connection, or the last
         self.stood: set[str] = set()  # ever
@@ -88,7 +96,7 @@ class Client(ABC):
                 pause = await self._connect()
             except Goodbye as goodbye:
                 self.goodbyes.append(goodbye)
-                if not goodbye.helps:
+                if not goodbye.helps and not (self.renews and goodbye.code in NOT_LOGGED_IN):
                     return goodbye
                 pause = goodbye.retry_in
             except (OSError, EOFError, httpx.TransportError, websockets.WebSocketException):
@@ -176,7 +184,10 @@ class EventSourceClient(Client):
         url = f"{self.address()}/realtime/sse?{urlencode(asked)}"
         retry, fields = FIRST_DELAY, {}
         timeout = httpx.Timeout(ANSWER, read=SILENCE + ANSWER)
-        async with httpx.AsyncClient(timeout=timeout) as http, http.stream("GET", url, headers=headers) as response:
+        async with (
+            httpx.AsyncClient(timeout=timeout, verify=TLS) as http,
+            http.stream("GET", url, headers=headers) as response,
+        ):
             _check(response)
             async for line in response.aiter_lines():
                 if line:
@@ -199,7 +210,7 @@ class PollClient(Client):
     _http: httpx.AsyncClient | None = None
 
     async def follow(self) -> Goodbye:
-        async with httpx.AsyncClient(timeout=self.wait + ANSWER) as self._http:
+        async with httpx.AsyncClient(timeout=self.wait + ANSWER, verify=TLS) as self._http:
             return await super().follow()
 
     async def _connect(self) -> float:

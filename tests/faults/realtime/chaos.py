@@ -18,7 +18,7 @@ from tests.faults.realtime.network import SERVERS, Network
 from tests.faults.realtime.numbers import Writer
 from tests.faults.realtime.offers import stream
 
-SECONDS = float(os.environ.get("TRIBUTARY_CHAOS_SECONDS") or 8)  # that the chaos of each test lasts
+SECONDS = float(os.environ.get("TRIBUTARY_CHAOS_SECONDS") or 6)  # that the chaos of each test lasts
 PATIENCE = 60.0  # seconds more until each has happened once, however slow the machine is
 STILL = 1.0  # seconds for which a process or a reader does nothing
 FLOOD, PADDING = 250, 15_000  # events that a reader who takes nothing cannot be kept, and bytes of each

@@ -19,6 +19,8 @@ from tests.realtime.client import Client, Subscription
 
 SETTLED = 45.0  # seconds after which everybody has everything: a check, a poll, and a few ways back
 
+Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]  # those that let somebody in; or how to get new ones
+
 
 def cookie_of(browser: Browser) -> dict[str, str]:
     """The headers of a page of the site, on which this user has logged in."""
@@ -46,7 +48,7 @@ class Follower:
         self,
         make: type[Client],
         address: Callable[[], str],
-        headers: Mapping[str, str],
+        headers: Headers,
         writer: Writer,
         subscriptions: Sequence[Sequence[str]],
         rng: random.Random,
@@ -54,7 +56,10 @@ class Follower:
         self.truth = writer.truth
         self.copies = [Copy(writer, names, rng) for names in subscriptions]
         wanted = [Subscription(KIND, copy.load, copy.apply, arg=",".join(copy.names)) for copy in self.copies]
-        self.client = make(address, wanted, lambda: headers, longest_delay=2.0)
+        renews = callable(headers)
+        self.client = make(
+            address, wanted, headers if callable(headers) else lambda: headers, longest_delay=2.0, renews=renews
+        )
         for copy in self.copies:
             copy.client = self.client
 

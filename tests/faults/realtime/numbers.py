@@ -83,6 +83,7 @@ class Copy:
         self.held: Counter[str] = Counter()  # of each stream the numbers from 1 to this one
         self.faults: list[str] = []
         self.applied = self.loads = 0
+        self.heard_at = 0.0
         self.repeats = 0  # events that were held already
         self.overlap = 0  # those that had to be: written between a position and the data that was loaded after it
         self.client: Client | None = None
@@ -117,6 +118,7 @@ class Copy:
             where = f"{self.client.transport}, connection {self.client.connects}"
             self.faults.append(f"{where}: {n} of {name} came after {last}, and {self.held[name]} was held")
         self.applied += 1
+        self.heard_at = time.time()
         self.repeats += n <= self.held[name]
         self.held[name] = max(n, self.held[name])
         self._last[name] = n
