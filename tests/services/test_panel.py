@@ -31,7 +31,7 @@ def test_panels_are_told_to_look_again_while_somebody_looks():
     position = panel_position()
     tell_panels()
     assert streams.read([STREAM], position).events == []
-    get_client().eval(*scripts.read_arguments({STREAM: None}, "a socket server"))
+    get_client().eval(*scripts.read_arguments([(STREAM, None)], "a socket server"))
     tell_panels()
     assert streams.read([STREAM], position).events == [{"type": "operations", "key": "operations"}]
 

@@ -1,6 +1,6 @@
 // A client of Tributary's realtime streams: one module, no dependencies, for this site's pages and for pages of others.
 //
-//   import { connect } from "/static/realtime/client.js";
+//   import { connect } from "https://example.org/static/realtime/client.js";
 //
 //   const live = connect({ share: "user-42", onState: (state) => … });
 //   const subscription = live.subscribe({

@@ -87,7 +87,7 @@ def assert_sent_away(said: dict[Guest, Sequence[Goodbye]]) -> None:
         codes = [goodbye.code for goodbye in goodbyes]
         if guest.stays:
             assert codes == [1012], guest
-            times.append(goodbyes[0].retry_in)
+            times.append(goodbyes[0].retry_in or 0.0)
         else:
             # Between two polls there is nobody to say it to; the next one may find nobody.
             assert set(codes) <= {503}, guest
