@@ -119,9 +119,11 @@ class Hub:
 
     async def exit(self, listener: Listener) -> None:
         """Remove a connection, and before the last one everything that runs for them."""
-        if self.connections.has_no_other(listener):
-            await self._close()
-        self.connections.remove(listener)
+        try:
+            if self.connections.has_no_other(listener):
+                await self._close()
+        finally:
+            self.connections.remove(listener)
 
     def change_visitor(self, listener: Listener, visitor: Visitor) -> None:
         """Let a connection be somebody's. Closed where they have too many."""
@@ -133,11 +135,13 @@ class Hub:
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(
-            self._reads.settle(), self._visitors.settle(), *(grants.settle() for grants in self._grants.values())
-        )
-        await self._client.aclose()
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(
+                self._reads.settle(), self._visitors.settle(), *(grants.settle() for grants in self._grants.values())
+            )
+        finally:  # a server that is told to hurry cancels whoever waits here
+            await self._client.aclose()
 
     def _retire(self) -> None:
         """Leave those who come from now on to another hub."""

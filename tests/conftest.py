@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import hypothesis
 import pytest
@@ -57,22 +57,33 @@ POLICY = "INSERT INTO feeds_fanoutpolicy (id, celebrity_threshold, lower_bound) 
 class ByFile(LoadScopeScheduling):
     """Gives whole files to workers, so that what a file shares is made once.
 
-    All files that run the whole site or a browser go to one worker: several at a time would only slow one another down.
-    (xdist's own groups have no effect with this version of pytest, which keeps the ids of tests elsewhere.)
+    Files that run the whole site go to one worker, those that kill its processes to another, and those that drive a
+    browser alone to a third: more of a kind at a time would only slow one another down, and those that kill mostly
+    wait. They come first, as they take longest. (xdist's own groups have no effect with this version of pytest, which keeps the ids of tests elsewhere.)
     """
 
-    SITES = (
-        "tests/flows/",
-        "tests/faults/",
-        "tests/services/test_up.py",
-        "tests/web/test_browser.py",
-        "tests/partners/test_docs.py",
-        "tests/realtime/browser/",
-    )
+    TOGETHER: ClassVar[dict[str, tuple[str, ...]]] = {
+        "flows": ("tests/flows/",),
+        "kills": ("tests/faults/", "tests/services/test_up.py"),
+        "browsers": ("tests/realtime/browser/", "tests/web/test_browser.py", "tests/partners/test_docs.py"),
+    }
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        config.option.loadscopereorder = False  # by the number of their tests, which says little
+        super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
+        return self.scope_of(nodeid)
+
+    @classmethod
+    def scope_of(cls, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
-        return "sites" if file.startswith(self.SITES) else file
+        return next((name for name, paths in cls.TOGETHER.items() if file.startswith(paths)), file)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
+        items.sort(key=lambda item: ByFile.scope_of(item.nodeid) not in ByFile.TOGETHER)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -9,8 +9,10 @@ import threading
 from pathlib import Path
 
 import httpx
+import psycopg
 
 from recsys.demo.logins import DEMO_PASSWORD
+from recsys.services.paths import ServicePaths
 from tests.site import Site, wait_for
 
 PROBE = Path(__file__).parent / "probe.py"
@@ -19,10 +21,15 @@ PROBE = Path(__file__).parent / "probe.py"
 def settle(site: Site) -> None:
     """Wait until every change has been handled; a killed worker's rows wait for the end of their lease."""
     wait_for(site.is_ready, timeout=60, what="the site is ready again")
-    wait_for(
-        lambda: site.run(PROBE, "pending")["pending"] == 0, timeout=150, interval=1, what="the outbox is empty again"
-    )
-    assert site.run(PROBE, "pending")["parked"] == 0
+    left = "SELECT count(*) FROM outbox WHERE parked_at IS NULL"
+    with psycopg.connect(ServicePaths(site.directory).database_url, autocommit=True) as database:
+        wait_for(
+            lambda: database.execute(left).fetchone() == (0,),
+            timeout=150,
+            interval=0.2,
+            what="the outbox is empty again",
+        )
+    assert site.run(PROBE, "parked") == 0
 
 
 def assert_equals_sql(site: Site, author: str, *, posts: int, readers: int, warm: int, sample: int = 100) -> None:

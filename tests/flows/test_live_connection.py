@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 
 import pytest
@@ -48,11 +47,14 @@ def ana_and_ben(visit):
 
 
 def hears_of_a_new_post(ana, ben):
+    """By the pill, or with the timeline where the page was told to load that anew just then."""
     text = f"After all {uuid.uuid4()}"
     write(ben, text)
-    expect(ana.page.locator("#new-posts")).to_have_text(re.compile("new post"), timeout=40_000)
-    ana.page.click("#new-posts")
-    expect(ana.page.locator(".post", has_text=text)).to_be_visible()
+    pill, post = ana.page.locator("#new-posts"), ana.page.locator(".post", has_text=text)
+    expect(pill.or_(post).filter(visible=True).first).to_be_visible(timeout=40_000)
+    if not post.is_visible():
+        pill.click()
+    expect(post).to_be_visible()
     assert ana.page.evaluate("window.notReloaded")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -13,7 +14,6 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
@@ -49,10 +49,11 @@ def test_pages_rest_and_sockets_are_one_origin(site: Site) -> None:
     assert httpx.get(site.url, follow_redirects=True).headers["content-type"].startswith("text/html")
     assert httpx.get(f"{site.url}/api/schema/").status_code == 200
     with connect(f"ws://127.0.0.1:{site.port}/realtime/ws", origin=Origin(site.url)) as websocket:
-        with pytest.raises(ConnectionClosed) as closed:
-            websocket.recv()
-        assert closed.value.rcvd
-        assert closed.value.rcvd.code == 4401, "nobody is logged in, which is for the site to say"
+        for number, kind in enumerate(("trending", "timeline")):
+            websocket.send(json.dumps({"type": "subscribe", "id": str(number), "kind": kind}))
+        answers = {answer["id"]: answer for answer in (json.loads(websocket.recv(timeout=30)) for _ in range(2))}
+        assert answers["0"]["type"] == "subscribed", "what is trending is for visitors too"
+        assert (answers["1"]["type"], answers["1"]["code"]) == ("error", "denied"), "nobody is logged in"
 
 
 def test_every_process_is_there_and_named_in_the_log(site: Site) -> None:

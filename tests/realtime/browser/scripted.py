@@ -11,7 +11,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 import orjson
@@ -19,9 +19,11 @@ import orjson
 from realtime.asgi_types import Receive, Scope, Send
 from realtime.limits import Allowance
 from tests.realtime.browser.serving import ThreadedServer, answer
+from tests.site import wait_for
 
 HTTP_STATUS = {4401: 401, 4403: 403, 4404: 404, 4429: 429}
 Message = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -74,8 +76,8 @@ class ScriptedServer:
         self._call(self._end, None, transports)
 
     def say_goodbye(self, **message: Any) -> None:
-        """Say goodbye to all, and close."""
-        self._call(self._end, {"type": "goodbye", "message": "", **message}, ())
+        """Say goodbye to all, and close. Who polls may be between two requests, and hears of it in the next."""
+        wait_for(lambda: self._call(self._end, {"type": "goodbye", "message": "", **message}, ()))
 
     def followed(self) -> Counter[str]:
         """How often each stream is followed over connections that are open now."""
@@ -197,8 +199,8 @@ class ScriptedServer:
             gone.cancel()
             if messages[-1:] == [None] and len(messages) == 1 + len(connection.streams):
                 return  # dropped: an answer that breaks off
-            said = [message for message in messages if message]
-            await answer(send, 200, orjson.dumps({"messages": said, "retry_in": 0 if body["wait"] else 5000}))
+        said = [message for message in messages if message]
+        await answer(send, 200, orjson.dumps({"messages": said, "retry_in": 0 if body["wait"] else 5000}))
 
     async def _admit(self, transport: str, token: str, send: Send) -> bool:
         """Whether a request is let in; else it has been answered."""
@@ -264,21 +266,23 @@ class ScriptedServer:
     def _position(self, stream: str) -> str:
         return f"{stream}@{len(self.streams[stream])}"
 
-    def _end(self, message: Message | None, transports: tuple[str, ...]) -> None:
-        for connection in self.connections:
-            if not transports or connection.transport in transports:
-                self._finish(connection, message)
+    def _end(self, message: Message | None, transports: tuple[str, ...]) -> int:
+        """End connections; return how many there were."""
+        ended = [one for one in self.connections if not transports or one.transport in transports]
+        for connection in ended:
+            self._finish(connection, message)
+        return len(ended)
 
     def _finish(self, connection: Connection, message: Message | None) -> None:
         if message:
             connection.out.put_nowait({"type": "goodbye", "message": "", **message})
         connection.out.put_nowait(None)
 
-    def _call(self, act: Callable[..., None], *arguments: Any) -> None:
-        async def done() -> None:
-            act(*arguments)
+    def _call(self, act: Callable[..., T], *arguments: Any) -> T:
+        async def done() -> T:
+            return act(*arguments)
 
-        self._server.call(done)
+        return self._server.call(done)
 
 
 def _is_news(messages: list[Message | None], old: set[str]) -> bool:

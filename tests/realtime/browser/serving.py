@@ -6,13 +6,14 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import uvicorn
 
 from realtime.asgi_types import Application, Receive, Scope, Send
 from tests.site import free_port, wait_for
 
+T = TypeVar("T")
 HERE = Path(__file__).parent
 CLIENT = HERE.parents[2] / "realtime/static/realtime/client.js"
 PAGE = b'<!doctype html><title>Page</title><script type="module" src="/page.js"></script>'
@@ -56,14 +57,14 @@ class ThreadedServer:
         self._thread.join(10)
         assert not self._thread.is_alive()
 
-    def call(self, work: Callable[[], Awaitable[Any]]) -> None:
-        """Do it in the server's event loop, and wait until it is done."""
+    def call(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it in the server's event loop, and return its result."""
 
-        async def done() -> None:
-            await work()
+        async def done() -> T:
+            return await work()
 
         assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(done(), self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(done(), self._loop).result(20)
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()

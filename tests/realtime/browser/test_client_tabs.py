@@ -172,6 +172,8 @@ def test_a_page_of_its_own_is_brought_back_too(open_tab, server):
 
 def test_one_after_the_other_leads(open_tab, server):
     tabs = [share(open_tab(), "news") for _ in range(4)]
+    for tab in tabs:  # who has no position yet begins with what comes after it
+        tab.until("subscriptions.news.position")
     expected = []
     for number, tab in enumerate(tabs[:-1]):
         tab.is_in("live")
