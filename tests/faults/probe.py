@@ -13,6 +13,7 @@ django.setup()
 from feeds import timelines  # noqa: E402
 from feeds.actions import do_create_post  # noqa: E402
 from feeds.models import FanoutPolicy, Follow, Post  # noqa: E402
+from feeds.rebuild import do_rebuild_windows  # noqa: E402
 from feeds.selectors import home_timeline, timeline_sql  # noqa: E402
 from recsys.accounts.models import User  # noqa: E402
 from recsys.outbox.selectors import backlog  # noqa: E402
@@ -25,9 +26,7 @@ def seed(author: str, readers: str) -> int:
     writer = User.objects.create(username=author)
     people = User.objects.bulk_create([User(username=f"{author}-{n}") for n in range(count)], batch_size=5000)
     Follow.objects.bulk_create([Follow(follower=person, followee=writer) for person in people], batch_size=5000)
-    for person in people:
-        home_timeline(reader=person, limit=1)
-    return len(people)
+    return do_rebuild_windows(readers=[person.pk for person in people])
 
 
 def post(author: str, count: str = "1") -> list[int]:

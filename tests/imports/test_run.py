@@ -73,6 +73,7 @@ def test_two_imports_do_not_run_at_once(load):
         other.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         with pytest.raises(ImportFileError, match="Another import is running"):
             load("items", "items.csv", ITEMS)
+        other.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
     assert load("items", "items.csv", ITEMS).tallies == {"items": Tally(created=2)}
 
 
