@@ -9,6 +9,7 @@ import pytest
 from tests.realtime.browser.conftest import Tab
 from tests.site import wait_for
 
+KEEPING = 3  # times that a page is left: a browser short of time or memory keeps none
 EACH = pytest.mark.parametrize("transport", ["websocket", "sse", "poll"])
 # A tab whose timers the browser does not let go off.
 WITHOUT_TIMERS = "window.setTimeout = () => 0;"
@@ -136,42 +137,54 @@ def test_when_a_follower_goes_its_subscriptions_do(two, server, how):
     goes_on(first, server, [])
 
 
+def is_brought_back(tab: Tab, server, meanwhile: object) -> bool:
+    """Leave the page, publish `meanwhile`, and go back; whether the browser had kept the page, as it may."""
+    followed = server.followed()["news"]
+    tab.run("window.kept = true")
+    tab.page.goto(tab.page.url.replace("/page", "/elsewhere"))
+    wait_for(lambda: server.followed()["news"] == followed - 1)
+    server.publish("news", meanwhile)
+    tab.page.go_back(wait_until="commit")
+    tab.until("window.ready")
+    return bool(tab.run("window.kept"))
+
+
 @pytest.mark.parametrize("number", [0, 1])
-def test_a_page_that_the_back_button_brings_back_catches_up(two, server, number):
-    gone, stays = two[number], two[1 - number]
-    server.publish("news", 1)
-    for tab in two:
-        tab.has_seen("news", [1])
-    gone.run("window.kept = true")
-    gone.page.goto(gone.page.url.replace("/page", "/elsewhere"))
-    server.publish("news", 2)
-    stays.has_seen("news", [1, 2])
-    wait_for(lambda: server.followed()["news"] == 1)
-    gone.page.go_back(wait_until="commit")
-    gone.until("window.ready")
-    if not gone.run("window.kept"):
-        pytest.skip("The browser had no room to keep the page that was left.")
-    gone.has_seen("news", [1, 2])
-    server.publish("news", 3)
-    for tab in two:
-        tab.has_seen("news", [1, 2, 3])
-    assert len(server.connections) == 1
+def test_a_page_that_the_back_button_brings_back_catches_up(open_tab, server, number):
+    for attempt in range(KEEPING):
+        tabs = [share(open_tab(), "news") for _ in range(2)]
+        gone, stays = tabs[number], tabs[1 - number]
+        for tab in tabs:
+            tab.until("subscriptions.news.position")
+        server.publish("news", f"{attempt} before")
+        for tab in tabs:
+            tab.has_seen("news", [f"{attempt} before"])
+        seen = [f"{attempt} before", f"{attempt} meanwhile"]
+        kept = is_brought_back(gone, server, seen[1])
+        stays.has_seen("news", seen)
+        if kept:
+            gone.has_seen("news", seen)
+            server.publish("news", "after")
+            for tab in tabs:
+                tab.has_seen("news", [*seen, "after"])
+            assert len(server.connections) == 1
+            return
+        for tab in tabs:
+            tab.page.close()
+    pytest.fail("The browser never kept the page that was left: something of ours keeps it from that.")
 
 
 def test_a_page_of_its_own_is_brought_back_too(open_tab, server):
-    tab = open_tab()
-    tab.start("news")
-    tab.is_in("live")
-    tab.run("window.kept = true")
-    tab.page.goto(tab.page.url.replace("/page", "/elsewhere"))
-    wait_for(lambda: not server.connections)
-    server.publish("news", 1)
-    tab.page.go_back(wait_until="commit")
-    tab.until("window.ready")
-    if not tab.run("window.kept"):
-        pytest.skip("The browser had no room to keep the page that was left.")
-    tab.has_seen("news", [1])
-    tab.is_in("live")
+    for attempt in range(KEEPING):
+        tab = open_tab()
+        tab.start("news")
+        tab.until("subscriptions.news.position")
+        if is_brought_back(tab, server, attempt):
+            tab.has_seen("news", [attempt])
+            tab.is_in("live")
+            return
+        tab.page.close()
+    pytest.fail("The browser never kept the page that was left: something of ours keeps it from that.")
 
 
 def test_one_after_the_other_leads(open_tab, server):
