@@ -23,6 +23,7 @@ from recsys.catalog.handlers import counted
 from recsys.outbox.handlers import Child, Row, handler
 from recsys.recommend import news
 
+TELLINGS = 3  # of one batch: of more changes at the same time, another batch tells
 TOLD_REPOSTS = 50  # of each edited post, the newest: their readers see the same words
 
 # Those posts and reposts of them as they are now: what a row says of a post is from when it was captured, perhaps from
@@ -164,9 +165,20 @@ def like_changed(rows: Sequence[Row]) -> list[Child]:
 
 @handler("feeds.notification", batch=1000)
 def notifications_changed(rows: Sequence[Row]) -> None:
-    """Tell the browsers of each recipient, once for a batch, how many are unseen now."""
-    unseen = unread_counts(sorted({row.payload["recipient_id"] for row in rows}))
-    streams.append((user_stream(user), {"type": "notifications", "unseen": count}) for user, count in unseen.items())
+    """Tell the browsers of each recipient, once for a batch, how many are unseen now.
+
+    Another batch may have told a newer number between the reading and the telling, so whose has changed is told again.
+    """
+    recipients = sorted({row.payload["recipient_id"] for row in rows})
+    told: dict[int, int] = {}
+    for _ in range(TELLINGS):
+        unseen = {user: count for user, count in unread_counts(recipients).items() if told.get(user) != count}
+        if not unseen:
+            return
+        streams.append(
+            (user_stream(user), {"type": "notifications", "unseen": count}) for user, count in unseen.items()
+        )
+        told |= unseen
 
 
 @handler("accounts.user")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import redis
 import redis.asyncio
@@ -29,6 +29,8 @@ class Attendance:
         self._users = users
         self._arrived: set[int] = set()
         self._shown: set[int] = set()
+        self._hidden: set[int] = set()
+        self._untold: dict[int, bool] = {}  # users → online: Valkey answers each change once
         self._news = asyncio.Event()
 
     def arrived(self, user: int | None) -> None:
@@ -59,19 +61,19 @@ class Attendance:
 
     async def _say(self, users: Sequence[int]) -> None:
         visible = await in_database("presence", presence.visible_among, users) if users else set()
-        hidden = self._shown.intersection(users) - visible
+        self._hidden |= self._shown.intersection(users) - visible
         self._shown = (self._shown | visible) & set(self._users())
-        arrived: set[int] = set()
-        gone: set[int] = set()
         for part in list(chunks(sorted(visible))) or [[]]:
             came, went = presence.beat_answer(await self._client.eval(*presence.beat_arguments(part)))
-            arrived |= came
-            gone |= went
-        await asyncio.to_thread(_tell, arrived, gone, hidden)
+            self._untold |= dict.fromkeys(came, True) | dict.fromkeys(went, False)
+        self._hidden -= visible
+        for user in self._hidden:
+            self._untold.pop(user, None)
+        await asyncio.to_thread(_tell, dict(self._untold), self._hidden)
+        self._untold.clear()
+        self._hidden.clear()
 
 
-def _tell(arrived: Iterable[int], gone: Iterable[int], hidden: Iterable[int]) -> None:
+def _tell(changes: Mapping[int, bool], hidden: Iterable[int]) -> None:
     presence.do_forget(sorted(hidden))
-    streams.append(
-        presence.event_of(user, online) for users, online in ((arrived, True), (gone, False)) for user in users
-    )
+    streams.append(presence.event_of(user, online) for user, online in changes.items())

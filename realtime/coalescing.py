@@ -12,13 +12,17 @@ Event = dict[str, Any]
 # way of its own to be merged further: what was merged is merged again when more comes.
 Merge = Callable[[Sequence[Event]], Event]
 
-_merges: dict[str, Merge] = {}
+# Of a type: the types that are merged together, and how.
+_merges: dict[str, tuple[tuple[str, ...], Merge]] = {}
 
 
 def register(types: Sequence[str], merge: Merge) -> None:
-    """Let waiting events of these types be merged together. Registering another way for a type is an error."""
+    """Let waiting events of these types, and of one key, be merged together, but with no others.
+
+    Registering another way for a type is an error.
+    """
     for name in types:
-        if _merges.setdefault(name, merge) is not merge:
+        if _merges.setdefault(name, (tuple(types), merge)) != (tuple(types), merge):
             raise ValueError(f"Events of type {name!r} are merged by {_merges[name]!r} already.")
 
 
@@ -30,12 +34,12 @@ def latest(events: Sequence[Event]) -> Event:
 def coalesce(events: Sequence[str]) -> list[str]:
     """Fewer JSON texts of events that say the same. A merged event takes the place of the last one of its parts."""
     parsed: list[Event | None] = [orjson.loads(event) for event in events]
-    places: dict[tuple[Merge, Any], list[int]] = {}
+    places: dict[tuple[tuple[tuple[str, ...], Merge], Any], list[int]] = {}
     for place, event in enumerate(parsed):
-        if event is not None and (merge := _merges.get(event["type"])):
-            places.setdefault((merge, event.get("key")), []).append(place)
+        if event is not None and (way := _merges.get(event["type"])):
+            places.setdefault((way, event.get("key")), []).append(place)
     merged = list(events)
-    for (merge, _), group in places.items():
+    for ((_, merge), _), group in places.items():
         if len(group) > 1:
             merged[group[-1]] = orjson.dumps(merge([event for place in group if (event := parsed[place])])).decode()
             for place in group[:-1]:

@@ -7,6 +7,7 @@ STREAM_TTL = 24 * 3600  # seconds since somebody last asked for the stream
 PRESENCE_TTL = 30  # seconds for which a socket server counts as present without saying so again
 MOST_PRESENT = 200_000  # streams with readers that are known all at once; of more, those that were seen last
 ONLINE_TTL = 20  # seconds for which a user counts as online without being seen again
+ONLINE_KEPT = 3600  # seconds for which it is known who has gone without its being told, where nobody is connected
 MOST_ONLINE = 200_000  # users
 
 STREAM = KeyPattern(
@@ -35,5 +36,5 @@ ONLINE = KeyPattern(
     owner="realtime",
     holds="Sorted set: user → until when (seconds) they count as online; those who let others see it",
     bound=f"{MOST_ONLINE} users",
-    ttl=3 * ONLINE_TTL,
+    ttl=ONLINE_KEPT,
 )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from realtime import streams
-from realtime.keys import MOST_ONLINE, ONLINE, ONLINE_TTL
+from realtime.keys import MOST_ONLINE, ONLINE, ONLINE_KEPT, ONLINE_TTL
 from realtime.valkey import get_client
 
 PRESENCE_STREAM = "presence"
@@ -23,7 +23,7 @@ MOST_GONE = 1000  # that one call notices
 _BEAT = """
 local now, arrived, scores = tonumber(redis.call('TIME')[1]), {}, {}
 local ends = now + ARGV[1]
-for i = 4, #ARGV do
+for i = 5, #ARGV do
     local known = redis.call('ZSCORE', KEYS[1], ARGV[i])
     if not known or tonumber(known) < now then
         arrived[#arrived + 1] = ARGV[i]
@@ -42,13 +42,15 @@ local surplus = redis.call('ZCARD', KEYS[1]) - ARGV[2]
 if surplus > 0 then
     redis.call('ZREMRANGEBYRANK', KEYS[1], 0, surplus - 1)
 end
-redis.call('EXPIRE', KEYS[1], 3 * ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
 return {arrived, gone}
 """
+# Lets some users count as gone, and answers who of them did not. Should it not be told, the next beat tells of them.
 _FORGET = """
-local known = {}
+local now, known = tonumber(redis.call('TIME')[1]), {}
 for i, user in ipairs(ARGV) do
-    if redis.call('ZREM', KEYS[1], user) == 1 then
+    if redis.call('ZSCORE', KEYS[1], user) then
+        redis.call('ZADD', KEYS[1], now - 1, user)
         known[#known + 1] = user
     end
 end
@@ -89,9 +91,9 @@ def online_among(users: Sequence[int]) -> set[int]:
 
 def do_forget(users: Collection[int]) -> None:
     """Show these users as online no longer, at once (they hide themselves, say). Raises redis.RedisError."""
-    if users:
-        known = get_client().eval(_FORGET, 1, ONLINE.key(), *users)
+    if users and (known := get_client().eval(_FORGET, 1, ONLINE.key(), *users)):
         streams.append(event_of(int(user), online=False) for user in known)
+        get_client().zrem(ONLINE.key(), *known)
 
 
 def event_of(user: int, online: bool) -> tuple[str, dict[str, Any]]:
@@ -101,7 +103,7 @@ def event_of(user: int, online: bool) -> tuple[str, dict[str, Any]]:
 
 def beat_arguments(users: Sequence[int]) -> list[Any]:
     """Arguments of EVAL that says that these users are online."""
-    return [_BEAT, 1, ONLINE.key(), ONLINE_TTL, MOST_ONLINE, MOST_GONE, *users]
+    return [_BEAT, 1, ONLINE.key(), ONLINE_TTL, MOST_ONLINE, MOST_GONE, ONLINE_KEPT, *users]
 
 
 def beat_answer(answer: Sequence[Sequence[bytes]]) -> tuple[set[int], set[int]]:

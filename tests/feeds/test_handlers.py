@@ -14,6 +14,7 @@ from realtime import streams
 from recsys.accounts.models import User
 from recsys.outbox import store
 from recsys.outbox.handlers import execute
+from recsys.outbox.rows import Row
 from tests.feeds.graph import let_follow, make_people
 
 pytestmark = pytest.mark.django_db
@@ -102,3 +103,14 @@ def test_posts_are_withheld_while_their_account_is_private_or_suspended(people, 
     drain_outbox()
     before.refresh_from_db()
     assert before.is_withheld is False
+
+
+def test_the_number_of_unseen_notifications_that_is_told_last_is_the_newest(people, monkeypatch):
+    """Another batch counts and tells while this one is between the two."""
+    recipient = people[0]
+    counts = iter([1, 0, 0])
+    monkeypatch.setattr(handlers, "unread_counts", lambda recipients: dict.fromkeys(recipients, next(counts)))
+    position = streams.positions([user_stream(recipient.pk)])
+    handlers.notifications_changed([Row("1", "feeds.notification", "1", "insert", {"recipient_id": recipient.pk})])
+    events = streams.read([user_stream(recipient.pk)], position).events
+    assert [event["unseen"] for event in events] == [1, 0]

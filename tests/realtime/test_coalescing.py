@@ -35,6 +35,15 @@ def test_the_last_of_those_that_say_all_is_left_for_each_key():
     ) == [{"type": "other"}, {"type": "count", "key": 2, "n": 1}, {"type": "count", "key": 1, "n": 2}]
 
 
+def test_what_was_registered_apart_is_not_merged_together():
+    """Another app's events about the same thing say something else of it."""
+    coalescing.register(["edited", "deleted"], latest)
+    edited, deleted = {"type": "edited", "key": 1}, {"type": "deleted", "key": 1}
+    counts = [{"type": "count", "key": 1, "n": n} for n in (1, 2)]
+    assert merged(counts[0], edited, counts[1]) == [edited, counts[1]]
+    assert merged(counts[0], edited, deleted, counts[1]) == [deleted, counts[1]]
+
+
 def test_what_was_merged_is_merged_again():
     first = merged({"type": "number", "number": 1}, {"type": "number", "number": 2})
     assert first == [{"type": "numbers", "numbers": [1, 2]}]

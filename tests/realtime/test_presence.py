@@ -113,6 +113,38 @@ def test_forgetting_tells_of_those_who_were_shown(valkey):
     ]
 
 
+def test_who_was_forgotten_without_its_being_told_is_told_by_the_next_beat(valkey, monkeypatch):
+    valkey.eval(*presence.beat_arguments([1, 2]))
+    monkeypatch.setattr(streams, "append", _fail)
+    with pytest.raises(redis.ConnectionError):
+        presence.do_forget([2])
+    assert presence.online_among([1, 2]) == {1}
+    assert presence.beat_answer(valkey.eval(*presence.beat_arguments([1]))) == (set(), {2})
+
+
+async def test_a_change_that_could_not_be_told_is_told_later(client_of, shown, watching, valkey, monkeypatch):
+    sessions = [(await database_sync_to_async(client_of)(name)).session.session_key for name in ("ann", "bob")]
+    bob = await user_of(sessions[1])
+    tell, failures = attendance._tell, []
+
+    def fail_once(changes, hidden) -> None:
+        if bob in changes and not failures:
+            failures.append(bob)
+            _fail()
+        tell(changes, hidden)
+
+    monkeypatch.setattr(attendance, "_tell", fail_once)
+    async with opened(sessions[0]) as socket:
+        await watched(socket)
+        async with opened(sessions[1]):
+            await hears(socket, bob, online=True)
+    assert failures == [bob]
+
+
+def _fail(*_: object) -> None:
+    raise redis.ConnectionError("away")
+
+
 @pytest.mark.usefixtures("valkey")
 def test_what_is_kept_has_a_bound(valkey, monkeypatch):
     monkeypatch.setattr(presence, "MOST_ONLINE", 3)

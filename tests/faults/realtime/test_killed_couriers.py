@@ -47,6 +47,9 @@ class Timeline:
     def apply(self, event: dict[str, Any]) -> None:
         if event["type"] == "post.new":
             self.posts.add(event["post"])
+        elif event["type"] == "posts.new":  # many at once, as where a slow worker's posts are delivered again
+            assert event["count"] == len(event["posts"]), "some were not named"
+            self.posts.update(event["posts"])
 
     async def follow(self) -> None:
         self.client.subscriptions["1"].position = await self.load()

@@ -5,6 +5,7 @@ import { subscribe } from "./connection.js";
 
 const kinds = new Map(); // kind → { onResync, most }
 const heard = new Map(); // element → what ends its subscription
+const dropped = new WeakSet(); // elements that were one too many
 
 // Hear for all elements of a kind, now and as they come. `onResync(element)` loads its data anew, `onError(element)` says
 // that it is not heard, or no more. Of more than `most` elements, those that came first are heard no more.
@@ -17,12 +18,15 @@ function look() {
   for (const element of heard.keys()) if (!element.isConnected) leave(element);
   for (const element of document.querySelectorAll("[data-live]")) {
     const kind = kinds.get(element.dataset.live);
-    if (!kind || heard.has(element)) continue;
+    if (!kind || heard.has(element) || dropped.has(element)) continue;
     const { live, arg, position } = element.dataset;
     const answers = { onResync: () => kind.onResync(element), onError: () => kind.onError(element) };
     heard.set(element, subscribe({ kind: live, arg, position, ...answers }));
     const others = [...heard.keys()].filter((other) => other.dataset.live === live);
-    others.slice(0, -kind.most).forEach(leave);
+    for (const one of others.slice(0, -kind.most)) {
+      dropped.add(one);
+      leave(one);
+    }
   }
 }
 

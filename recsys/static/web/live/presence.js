@@ -50,6 +50,7 @@ on("presence", (event) => {
   if (!card()) return;
   if (event.online) online.add(user);
   else online.delete(user);
+  card().dataset.online = [...online].join(" "); // read again when something else is swapped
   showCard(user);
 });
 document.addEventListener("htmx:after:swap", readCard);

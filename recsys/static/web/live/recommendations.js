@@ -39,4 +39,10 @@ function loadSoon(list, delay = 0) {
   }, delay + Math.random() * SPREAD);
 }
 
-watch("recommendations", { onResync: (list) => loadSoon(list) });
+// Where there is no list, something else on the page wants to know.
+function missed(marker) {
+  if ("part" in marker.dataset) loadSoon(marker);
+  else document.dispatchEvent(new CustomEvent("recommendations:missed"));
+}
+
+watch("recommendations", { onResync: missed });

@@ -11,8 +11,9 @@ const LOAD_AGAIN = 10_000;
 
 const isReader = Boolean(document.body.dataset.user);
 const hidden = new Set(); // items that the reader hid since the page came
-const waiting = new Map(); // board → the newest event, while somebody points at the board
+const waiting = new WeakMap(); // board → the newest event, while somebody points at the board
 const loaded = new Map(); // part of the page → when its ranking was last loaded
+const loading = new Set(); // parts of the page whose ranking is about to be
 
 const rows = (board) => [...board.querySelectorAll("ol > [data-item]")];
 const row = (board, item) => board.querySelector(`ol > [data-item="${item}"]`);
@@ -28,7 +29,9 @@ function arrive(board, event) {
   const list = board.querySelector("ol");
   const isHeld = list.matches(":hover") || list.querySelector(":focus-visible");
   if (!isHeld) return apply(board, event);
+  const isWaiting = waiting.has(board);
   waiting.set(board, event);
+  if (isWaiting) return;
   for (const moment of ["mouseleave", "focusout"]) list.addEventListener(moment, () => release(board), { once: true });
 }
 
@@ -63,10 +66,16 @@ function isTheirs(board, ranking) {
 
 function loadSoon(board) {
   const { part } = board.dataset;
-  const now = performance.now();
-  if (now < (loaded.get(part) ?? -Infinity) + LOAD_AGAIN) return;
-  loaded.set(part, now);
-  setTimeout(() => board.isConnected && board.dispatchEvent(new CustomEvent("trending:reload")), Math.random() * SPREAD);
+  if (loading.has(part)) return;
+  loading.add(part);
+  const wait = Math.max(0, (loaded.get(part) ?? -Infinity) + LOAD_AGAIN - performance.now());
+  setTimeout(() => {
+    loading.delete(part);
+    loaded.set(part, performance.now());
+    for (const one of document.querySelectorAll(`[data-live="trending"][data-part="${part}"]`)) {
+      one.dispatchEvent(new CustomEvent("trending:reload"));
+    }
+  }, wait + Math.random() * SPREAD);
 }
 
 function show(board, ranking) {
@@ -112,6 +121,10 @@ function fill(one, item) {
   total.querySelector(".count").textContent = item.taken_up.toLocaleString("en");
 }
 
+// What was taken from the reader meanwhile is not known: their own ranking is without it.
+document.addEventListener("recommendations:missed", () => {
+  document.querySelectorAll('[data-live="trending"]').forEach(loadSoon);
+});
 document.addEventListener("events:hidden", ({ detail }) => hidden.add(detail.item));
 on("recommendations.retracted", ({ items }) => {
   if (isReader) for (const item of items) hidden.add(item);
