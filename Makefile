@@ -7,8 +7,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Options of `manage.py up`, for example: make run ARGS="--port 9000"
 ARGS ?=
-# Test processes: one more than cores, as some tests mostly wait; pytest's options go into PYTEST, for example: make test PYTEST="tests/feeds -x"
-WORKERS ?= 3
+# Test processes; pytest's options go into PYTEST, for example: make test PYTEST="tests/feeds -x"
+WORKERS ?= 2
 PYTEST ?=
 
 .DEFAULT_GOAL := help
