@@ -27,7 +27,7 @@ from recsys.outbox.handlers import Child
 
 CHUNK_TOPIC = "feeds.fanout_chunk"
 MANY = 100  # readers, from which on a call holds one event for all of them
-ANNOUNCED = 20  # posts of a newly pulled author that their followers are told of
+ANNOUNCED = 20  # posts of a newly pulled author that their followers are told of; if there are more, they reload
 
 ToldOf = tuple[int, int, str | None, str]  # a post, its author, its mode and its visibility
 
@@ -151,13 +151,16 @@ def announce_pulled_author(author: int) -> list[Child]:
     """Tell the followers of an author whose posts are pulled from now on to listen to the author's stream too.
 
     The stream's position is taken before the posts are read, so that between what is announced here and what comes
-    through the stream nothing is missed.
+    through the stream nothing is missed. An announcement may come so late (a worker was killed) that there are more
+    posts than are told of one by one, of which connections that listen already have missed the first.
     """
     position = streams.positions([author_stream(author)])
     pulled = Post.objects.filter(author=author, mode=DeliveryMode.PULL).exclude(visibility=Visibility.PRIVATE)
-    newest = pulled.filter(audience.FOR_ALL).order_by("-pk").values_list("pk", flat=True)[:ANNOUNCED]
+    newest = list(pulled.filter(audience.FOR_ALL).order_by("-pk").values_list("pk", flat=True)[: ANNOUNCED + 1])
     _tell([author], [resubscribe(position)])
-    return spread(author, "announce", {"posts": list(newest), "position": position})
+    if len(newest) > ANNOUNCED:
+        return spread(author, "reload", {})
+    return spread(author, "announce", {"posts": newest, "position": position})
 
 
 def spread(author: int, kind: str, payload: dict[str, Any]) -> list[Child]:
@@ -190,6 +193,8 @@ def run_chunk(kind: str, payload: dict[str, Any]) -> None:
         news = [post_new(post, author) for post in reversed(payload["posts"])]
         _tell(audience.of_author(author, readers).told, news)
         _tell(readers, [resubscribe(payload["position"])])
+    elif kind == "reload":
+        streams.forget([user_stream(reader) for reader in readers])
 
 
 def _deliver_chunk(author: int, ids: Sequence[int], readers: Sequence[int], bucket: str) -> None:

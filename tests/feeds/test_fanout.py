@@ -219,6 +219,24 @@ class TestPull:
         drain_outbox()
         assert "post.new" not in [event["type"] for event in streams.read(own_stream, position).events]
 
+    def test_more_first_pulled_posts_than_are_told_of_one_by_one_make_followers_reload(
+        self, people, drain_outbox, monkeypatch
+    ):
+        """As where the announcement comes late: who follows listens already, from behind the first of them."""
+        monkeypatch.setattr(fanout, "ANNOUNCED", 2)
+        author, reader, *_ = people
+        own_stream = [user_stream(reader.pk)]
+        position = streams.positions(own_stream)
+        pull(author)
+        posts = [do_create_post(author=author, text=f"post {number}") for number in range(3)]
+        drain_outbox()
+        assert streams.read(own_stream, position).resync
+        page = home_timeline(reader=reader)
+        assert [post.pk for post in page.posts[:3]] == [post.pk for post in reversed(posts)]
+        last = do_create_post(author=author, text="one more")
+        drain_outbox()
+        assert heard(reader, page.position) == [("post.new", last.pk)]
+
     def test_crossing_the_threshold_either_way_leaves_old_posts_where_they_are(self, people, drain_outbox):
         author, reader, *_ = people
         home_timeline(reader=reader)
