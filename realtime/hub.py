@@ -76,6 +76,7 @@ class Hub:
         self.connections = Roster(self._arrivals.setdefault(asyncio.get_running_loop(), Addresses(rate)))
         self._streams: dict[str, _Stream] = {}
         self._woken: dict[str, None] = {}
+        self._told: dict[str, wake.Told] = {}  # of those woken, what came with the wake-up
         self._work = asyncio.Event()
         self._joined = asyncio.Event()
         self._client = make_async_client()
@@ -254,7 +255,7 @@ class Hub:
                     self._joined.set()
                     self._wake(self._streams)
                     while True:
-                        self._wake((await layer.receive(channel))["streams"])
+                        self._hear(await layer.receive(channel))
                 finally:
                     with contextlib.suppress(redis.RedisError, OSError):
                         await layer.group_discard(group, channel)
@@ -262,8 +263,17 @@ class Hub:
                 logger.warning("hub_cannot_listen", error=repr(error))
                 await asyncio.sleep(RETRY)
 
+    def _hear(self, message: Mapping[str, Any]) -> None:
+        """A wake-up, and what it tells of streams that nothing else is to be asked of."""
+        told = {name: part for name, part in wake.told(message).items() if name not in self._woken}
+        self._wake(message["streams"])
+        self._told.update((name, part) for name, part in told.items() if name in self._woken)
+
     def _wake(self, names: Iterable[str]) -> None:
-        self._woken.update((name, None) for name in names if name in self._streams)
+        for name in names:
+            if name in self._streams:
+                self._woken[name] = None
+                self._told.pop(name, None)  # it may not be all any more
         if self._woken:
             self._work.set()
 
@@ -285,18 +295,23 @@ class Hub:
         while True:
             await self._work.wait()
             self._work.clear()
-            names, self._woken = self._woken, {}
+            names, self._woken, told, self._told = self._woken, {}, self._told, {}
             wanted = {name: self._streams[name].position for name in names if name in self._streams}
+            # What was told counts where it comes exactly after what has been delivered.
+            found = {
+                name: told[name].read for name, since in wanted.items() if name in told and told[name].since == since
+            }
+            unknown = {name: since for name, since in wanted.items() if name not in found}
             try:
-                found = await self._read(wanted)
+                found |= await self._read(unknown) if unknown else {}
             except (redis.RedisError, OSError, Overloaded) as error:
                 logger.warning("hub_cannot_read", error=repr(error), streams=len(wanted))
                 await asyncio.sleep(RETRY)
                 # Whatever else was written meanwhile has woken nobody.
                 self._wake(self._streams)
                 continue
-            for name, part in found.items():
-                await self._hand_out(name, wanted[name], part)
+            for name, since in wanted.items():
+                await self._hand_out(name, since, found[name])
 
     async def _hand_out(self, name: str, since: Position | None, part: StreamRead) -> None:
         stream = self._streams.get(name)

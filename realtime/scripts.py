@@ -24,9 +24,10 @@ STREAMS_PER_CALL = 100
 
 # Only a stream that exists gets the event: where there is none, nobody holds a position, and whoever asks for one
 # later reads the data afterwards. So readers who are not there cost neither memory nor writes. The answer names the
-# streams that exist, by their places; who has readers of them is asked in a second step, because for most of the many
-# streams that a fan-out names the answer is none, and each further key costs as much as the stream. For the same reason
-# all of them are first asked for together, in a command that takes no longer than looking at a few of them by name.
+# streams that exist, by their places, each with the id of its new entry; who has readers of them is asked in a second
+# step, because for most of the many streams that a fan-out names the answer is none, and each further key costs as much
+# as the stream. For the same reason all of them are first asked for together, in a command that takes no longer than
+# looking at a few of them by name.
 APPEND = """
 local shared, appended = #ARGV == 2, {}
 if redis.call('EXISTS', unpack(KEYS)) == 0 then
@@ -36,8 +37,9 @@ for i, key in ipairs(KEYS) do
     local last = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
     if last then
         local epoch = string.match(last[1], '^%d+')
-        redis.call('XADD', key, 'MAXLEN', ARGV[1], epoch .. '-*', 'e', ARGV[shared and 2 or i + 1])
         appended[#appended + 1] = i - 1
+        appended[#appended + 1] =
+            redis.call('XADD', key, 'MAXLEN', ARGV[1], epoch .. '-*', 'e', ARGV[shared and 2 or i + 1])
     end
 end
 return appended
@@ -137,6 +139,14 @@ class StreamRead:
 def append_arguments(names: Sequence[str], events: Sequence[bytes], history: int) -> list[Any]:
     """Arguments of EVAL: `events` are one for each name, or a single one for all of them; streams keep `history`."""
     return [APPEND, len(names), *STREAM.keys(names), history, *events]
+
+
+def append_answer(
+    names: Sequence[str], events: Sequence[bytes], answer: Sequence[Any]
+) -> Iterator[tuple[str, Position, bytes]]:
+    """Each stream that was there, with the position of its new event, and the event."""
+    for place, entry in zip(answer[::2], answer[1::2], strict=True):
+        yield names[place], Position.parse(entry.decode()), events[place if len(events) > 1 else 0]
 
 
 def readers_arguments(names: Sequence[str]) -> list[Any]:

@@ -26,6 +26,7 @@ from realtime.keys import PRESENT, STREAM
 from realtime.scripts import (
     Position,
     T,
+    append_answer,
     append_arguments,
     chunks,
     present_answer,
@@ -36,6 +37,7 @@ from realtime.scripts import (
     readers_arguments,
 )
 from realtime.valkey import Trip, get_client
+from realtime.wake import Appended
 
 CALLS_PER_TRIP = 10
 MEMBERS_PER_CALL = 1000  # of the set of streams with readers: answered in a fraction of a millisecond
@@ -179,18 +181,18 @@ def _append(calls: Iterator[tuple[int, list[str], list[bytes]]]) -> None:
         pipeline = client.pipeline(transaction=False)
         for history, names, events in trip:
             pipeline.eval(*append_arguments(names, events, history))
-        answers = pipeline.execute()
-        APPENDS.inc(sum(map(len, answers)))
-        _wake(
-            list(
-                dict.fromkeys(
-                    names[place] for (_, names, _), answer in zip(trip, answers, strict=True) for place in answer
-                )
-            )
-        )
+        appended: dict[str, Appended] = {}
+        for (_, names, events), answer in zip(trip, pipeline.execute(), strict=True):
+            for name, position, event in append_answer(names, events, answer):
+                APPENDS.inc()
+                if name in appended:
+                    appended[name].add(position, event)
+                else:
+                    appended[name] = Appended(position, event)
+        _wake(appended)
 
 
-def _wake(appended: list[str]) -> None:
+def _wake(appended: dict[str, Appended]) -> None:
     """Wake the socket servers that have readers of streams: known after the events are there, so none is left out."""
     if not appended:
         return
@@ -201,7 +203,7 @@ def _wake(appended: list[str]) -> None:
     answers = pipeline.execute()
     readers = [pair for part, answer in zip(parts, answers, strict=True) for pair in readers_answer(part, answer)]
     if readers:
-        wake.publish(pipeline, readers)
+        wake.publish(pipeline, readers, appended)
         pipeline.execute()
 
 

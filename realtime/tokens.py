@@ -18,7 +18,7 @@ _DIGITS = re.compile(r"[0-9]{1,16}\Z")
 
 def encode(positions: Mapping[str, Position]) -> str:
     """`name=epoch.offset~name=…`: safe in a URL, in a header and in an attribute."""
-    return "~".join(f"{name}={position.epoch}.{position.offset}" for name, position in positions.items())
+    return "~".join([f"{name}={epoch}.{offset}" for name, (epoch, offset) in positions.items()])
 
 
 def encode_ids(positions: Iterable[tuple[str, bytes]]) -> str:

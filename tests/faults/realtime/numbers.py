@@ -65,14 +65,14 @@ class Writer(threading.Thread):
         self.join()
         assert self.failure is None, self.failure
 
-    def publish(self, pipeline: Any, readers: Any, publish: Any = wake.publish) -> None:
+    def publish(self, pipeline: Any, readers: Any, appended: Any, publish: Any = wake.publish) -> None:
         """Instead of `wake.publish`: now and then not at all, or twice."""
         readers = list(readers)
         chance = self._rng.random()
         if chance >= self.lost:
-            publish(pipeline, readers)
+            publish(pipeline, readers, appended)
         if 1 - chance <= self.doubled:
-            publish(pipeline, readers)
+            publish(pipeline, readers, appended)
 
 
 class Copy:
