@@ -82,7 +82,12 @@ class ByFile(LoadScopeScheduling):
     TOGETHER: ClassVar[dict[str, tuple[str, ...]]] = {
         "flows": ("tests/flows/",),
         "kills": ("tests/faults/", "tests/services/test_up.py"),
-        "browsers": ("tests/realtime/browser/", "tests/web/test_browser.py", "tests/partners/test_docs.py"),
+        "browsers": (
+            "tests/realtime/browser/",
+            "tests/web/test_browser.py",
+            "tests/web/test_page_scripts.py",
+            "tests/partners/test_docs.py",
+        ),
     }
 
     def __init__(self, config: pytest.Config, log: Any) -> None:

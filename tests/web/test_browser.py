@@ -1,4 +1,4 @@
-"""What the scripts do, in a real browser: events, dialogs, themes, composing. The live part is driven by the flows."""
+"""What the scripts do, in a real browser: events, dialogs, themes, composing. The live part: test_page_scripts.py."""
 
 from __future__ import annotations
 

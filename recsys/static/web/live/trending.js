@@ -64,6 +64,7 @@ function isTheirs(board, ranking) {
   });
 }
 
+// Until it has come, in the place of this one: the change that it is for may have been the last.
 function loadSoon(board) {
   const { part } = board.dataset;
   if (loading.has(part)) return;
@@ -74,6 +75,7 @@ function loadSoon(board) {
     loaded.set(part, performance.now());
     for (const one of document.querySelectorAll(`[data-live="trending"][data-part="${part}"]`)) {
       one.dispatchEvent(new CustomEvent("trending:reload"));
+      setTimeout(() => one.isConnected && loadSoon(one), LOAD_AGAIN);
     }
   }, wait + Math.random() * SPREAD);
 }
@@ -130,14 +132,4 @@ on("recommendations.retracted", ({ items }) => {
   if (isReader) for (const item of items) hidden.add(item);
 });
 
-// Until it has come, in the place of this one: what was missed does not come by any other way.
-function loadAnew(board, delay = 0) {
-  setTimeout(() => {
-    if (!board.isConnected) return;
-    loaded.set(board.dataset.part, performance.now());
-    board.dispatchEvent(new CustomEvent("trending:reload"));
-    loadAnew(board, LOAD_AGAIN);
-  }, delay + Math.random() * SPREAD);
-}
-
-watch("trending", { onResync: (board) => loadAnew(board) });
+watch("trending", { onResync: loadSoon });
