@@ -14,7 +14,7 @@ Tikk, RecSys 2011).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-_CHUNK = 1 << 18  # observed entries per step: bounds the working memory at chunk * d * 4 bytes, twice
+_CHUNK = 1 << 18  # numbers of factors at a time: 1 MB, which stay in the processor's cache for all steps
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,12 @@ def fit(
     config: AlsConfig,
     rng: np.random.Generator,
     progress: Callable[[int, int], None] | None = None,
+    start: Floats | None = None,
 ) -> AlsFactors:
     """Factorise `observed` (n_users, n_items): confidence weights above 0. `progress(epoch, epochs)` is called after
-    each.
+    each. `start` (n_items, d) are item factors of before, from which fewer epochs lead as far.
 
-    ValueError for weights that are not finite and positive.
+    ValueError for weights that are not finite and positive, and for a start of another shape.
     """
     by_user = sp.csr_matrix(observed, dtype=np.float32)
     by_user.sum_duplicates()
@@ -89,8 +90,9 @@ def fit(
     by_item = by_user.T.tocsr()
     users = np.zeros((by_user.shape[0], config.dimensions), dtype=np.float32)
     unobserved = _unobserved_weight(by_user, config)
-    scale = config.initial_scale / np.sqrt(config.dimensions)
-    items = rng.normal(0, scale, (by_user.shape[1], config.dimensions)).astype(np.float32)
+    items = _start(by_user.shape[1], config, rng) if start is None else start.astype(np.float32)
+    if items.shape != (by_user.shape[1], config.dimensions):
+        raise ValueError(f"A start of shape {items.shape} for {by_user.shape[1]} items.")
     for epoch in range(config.epochs):
         users = _half_step(by_user, users, items, unobserved, config)
         items = _half_step(by_item, items, users, unobserved, config)
@@ -137,6 +139,35 @@ def fold_in(history_factors: Floats, weights: Floats, side: ItemSide, config: Al
     return FoldedUser(vector=carried.sum(axis=0).astype(np.float32), carried=carried.astype(np.float32))
 
 
+@dataclass(frozen=True)
+class AlsScorer:
+    """Scores by folding histories in, given the `items` (n_items, d) and the weight a of an `unobserved` pair."""
+
+    items: Floats
+    unobserved: float
+    config: AlsConfig
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items)
+
+    def score(self, histories: sp.csr_matrix) -> Floats:
+        """The scores (n_users, n_items) for histories (n_users, n_items) of confidence weights."""
+        users = fold_in_many(histories, self.items, self.unobserved, self.config)
+        return np.asarray(users @ self.items.T, dtype=np.float32)
+
+    def carried(self, history: NDArray[np.integer], weights: Floats, items: NDArray[np.integer]) -> Floats:
+        """What each item of a history brings to the scores of `items`: (len(history), len(items))."""
+        side = ItemSide(gram(self.items), self.n_items, self.unobserved)
+        folded = fold_in(self.items[history], weights, side, self.config)
+        return np.asarray(folded.carried @ self.items[items].T, dtype=np.float32)
+
+
+def _start(n_items: int, config: AlsConfig, rng: np.random.Generator) -> Floats:
+    scale = config.initial_scale / np.sqrt(config.dimensions)
+    return rng.normal(0, scale, (n_items, config.dimensions)).astype(np.float32)
+
+
 def _unobserved_weight(observed: sp.csr_matrix, config: AlsConfig) -> float:
     pairs = observed.shape[0] * observed.shape[1]
     return config.unobserved * float(observed.data.sum(dtype=np.float64)) / pairs if pairs else 0.0
@@ -153,36 +184,36 @@ def _half_step(rows: sp.csr_matrix, old: Floats, other: Floats, unobserved: floa
     """Solve for every row's factors with those of the other side fixed."""
     solved = np.zeros_like(old)
     weighted_gram = np.float32(unobserved) * gram(other)
-    for first, last in _chunks(rows.indptr):
-        part = rows[first:last]
-        sums = np.asarray(part.sum(axis=1)).ravel()
-        ridge = _ridge(sums, other.shape[0], unobserved, config).astype(np.float32)
-        solved[first:last] = _solve(part, old[first:last], other, weighted_gram, ridge, config.cg_steps)
-        solved[first:last][sums == 0] = 0
+    for part in _parts(np.diff(rows.indptr), other.shape[1]):
+        entries = rows.indptr[part][:, None] + np.arange(rows.indptr[part[0] + 1] - rows.indptr[part[0]])
+        weights = rows.data[entries]
+        ridge = _ridge(weights.sum(axis=1), other.shape[0], unobserved, config).astype(np.float32)
+        solved[part] = _solve(weights, old[part], other[rows.indices[entries]], weighted_gram, ridge, config.cg_steps)
     return solved
 
 
-def _chunks(indptr: NDArray[np.integer]) -> list[tuple[int, int]]:
-    """Runs of rows with about _CHUNK observed entries each."""
-    bounds = np.searchsorted(indptr, np.arange(0, indptr[-1] + _CHUNK, _CHUNK)[1:], side="left")
-    edges = np.unique(np.concatenate([[0], np.minimum(bounds, len(indptr) - 1), [len(indptr) - 1]]))
-    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+def _parts(counts: NDArray[np.integer], dimensions: int) -> Iterator[NDArray[np.intp]]:
+    """Rows with the same number of entries, so that their systems make up one array, as many as fit into _CHUNK."""
+    order = np.argsort(counts, kind="stable")
+    found, first, many = np.unique(counts[order], return_index=True, return_counts=True)
+    for count, start, end in zip(found.tolist(), first, first + many, strict=True):
+        if count:
+            step = max(1, _CHUNK // (count * dimensions))
+            yield from (order[begin : min(begin + step, end)] for begin in range(start, end, step))
 
 
-def _solve(
-    part: sp.csr_matrix, start: Floats, other: Floats, weighted_gram: Floats, ridge: Floats, steps: int
-) -> Floats:
-    """Conjugate gradients on (a G + sum of c y y' + ridge I) x = sum of c y, for all rows of `part` at once."""
-    row_of = np.repeat(np.arange(part.shape[0]), np.diff(part.indptr))
-    factors = other[part.indices]
+def _solve(weights: Floats, start: Floats, factors: Floats, weighted_gram: Floats, ridge: Floats, steps: int) -> Floats:
+    """Conjugate gradients on (a G + sum of c y y' + ridge I) x = sum of c y, for n rows of m entries each at once.
+
+    `weights` c (n, m), `start` (n, d), `factors` y (n, m, d), `ridge` (n,).
+    """
 
     def apply(x: Floats) -> Floats:
-        predicted = np.einsum("ij,ij->i", x[row_of], factors)
-        hits = sp.csr_matrix((part.data * predicted, part.indices, part.indptr), shape=part.shape)
-        return np.asarray(x @ weighted_gram + hits @ other + ridge[:, None] * x)
+        predicted = np.matmul(factors, x[:, :, None])[:, :, 0]
+        return np.asarray(x @ weighted_gram + _sums(weights * predicted, factors) + ridge[:, None] * x)
 
     x = start.copy()
-    residual = np.asarray(part @ other) - apply(x)
+    residual = _sums(weights, factors) - apply(x)
     direction = residual.copy()
     squared = np.einsum("ij,ij->i", residual, residual)
     for _ in range(steps):
@@ -196,3 +227,7 @@ def _solve(
         direction = residual + beta[:, None] * direction
         squared = next_squared
     return x
+
+
+def _sums(weights: Floats, factors: Floats) -> Floats:
+    return np.asarray(np.matmul(weights[:, None, :], factors)[:, 0, :])

@@ -7,11 +7,14 @@ any are NaN.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +34,22 @@ def hits(ranked: NDArray[np.integer], relevant: sp.csr_matrix) -> NDArray[np.boo
 def recall(ranked: NDArray[np.integer], relevant: sp.csr_matrix) -> Floats:
     """Share of the relevant items that were recommended."""
     return _per_user(hits(ranked, relevant).sum(axis=1), _counts(relevant))
+
+
+def precision(ranked: NDArray[np.integer], relevant: sp.csr_matrix) -> Floats:
+    """Share of the k places that hold a relevant item; an empty place (-1) holds none."""
+    places = np.where(_counts(relevant) > 0, ranked.shape[1], 0)
+    return _per_user(hits(ranked, relevant).sum(axis=1), places)
+
+
+def average_precision(ranked: NDArray[np.integer], relevant: sp.csr_matrix) -> Floats:
+    """Precision at the rank of each hit, summed, over the hits of the best list possible (min(k, relevant)).
+
+    Its mean over users is MAP@k (Manning, Raghavan, Schütze, "Introduction to Information Retrieval", 2008, chapter 8).
+    """
+    found = hits(ranked, relevant)
+    precisions = np.cumsum(found, axis=1) / np.arange(1, ranked.shape[1] + 1)
+    return _per_user((precisions * found).sum(axis=1), np.minimum(_counts(relevant), ranked.shape[1]))
 
 
 def ndcg(ranked: NDArray[np.integer], relevant: sp.csr_matrix) -> Floats:
@@ -57,6 +76,29 @@ def reciprocal_rank(ranked: NDArray[np.integer], relevant: sp.csr_matrix) -> Flo
     return _per_user(first, np.minimum(_counts(relevant), 1))
 
 
+class Interval(NamedTuple):
+    """From `low` to `high`, both included."""
+
+    low: float
+    high: float
+
+
+def normal_interval(mean: float, error: float, confidence: float = 0.95) -> Interval:
+    """mean ± z * error, with z the normal quantile that leaves (1 - confidence) / 2 on each side.
+
+    ValueError for a confidence outside of (0, 1).
+    """
+    margin = normal_quantile(confidence) * error
+    return Interval(mean - margin, mean + margin)
+
+
+def normal_quantile(confidence: float) -> float:
+    """How many standard errors to each side hold `confidence` of a normal distribution: 1.96 for 0.95."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"The confidence must lie between 0 and 1, not {confidence}.")
+    return float(ndtri(0.5 + confidence / 2))
+
+
 @dataclass(frozen=True)
 class Summary:
     """A mean over users and its standard error (0 for a single user)."""
@@ -64,6 +106,11 @@ class Summary:
     mean: float
     error: float
     users: int
+
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """The normal interval of the mean; without bounds for fewer than two users, of whom nothing follows."""
+        error = self.error if self.users > 1 else math.inf
+        return normal_interval(self.mean, error, confidence)
 
 
 def summarise(values: Floats) -> Summary:
@@ -73,6 +120,37 @@ def summarise(values: Floats) -> Summary:
         return Summary(0.0, 0.0, 0)
     error = known.std(ddof=1) / np.sqrt(known.size) if known.size > 1 else 0.0
     return Summary(float(known.mean()), float(error), int(known.size))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The mean `difference` (first less second) over the users of both, and its `interval`."""
+
+    difference: Summary
+    interval: Interval
+
+    @property
+    def first_wins(self) -> bool:
+        """The first is better, and the interval holds no other answer."""
+        return self.interval.low > 0
+
+    @property
+    def second_wins(self) -> bool:
+        return self.interval.high < 0
+
+
+def compare(first: Floats, second: Floats, confidence: float = 0.95) -> Comparison:
+    """Compare two recommenders by one metric of the same users, each (n_users,); who is NaN in either is left out.
+
+    Users differ more from each other than recommenders do, so the differences per user are known better than the
+    difference of two means. ValueError for arrays of different shapes, or infinite values.
+    """
+    if first.shape != second.shape or first.ndim != 1:
+        raise ValueError(f"Only the same users can be compared, not {first.shape} with {second.shape}.")
+    if np.isinf(first).any() or np.isinf(second).any():
+        raise ValueError("Values to compare must not be infinite.")
+    difference = summarise(first - second)
+    return Comparison(difference, difference.interval(confidence))
 
 
 def _counts(relevant: sp.csr_matrix) -> NDArray[np.integer]:

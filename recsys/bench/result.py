@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -45,11 +46,14 @@ class BenchResult:
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """`runs`: repetitions, of which the median counts. `scale`: of the amount of work; published figures are from 1."""
+    """`runs`: repetitions, of which the median counts. `scale`: of the amount of work; published figures are from 1.
+    `path` and `format` are of the data to measure by, where a bench takes any."""
 
     runs: int
     scale: float
     say: Callable[[str], None]
+    path: Path | None = None
+    format: str | None = None
 
     def scaled(self, amount: int) -> int:
         return max(1, round(amount * self.scale))

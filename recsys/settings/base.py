@@ -248,4 +248,6 @@ BENCHES = {
     "celebrity": "feeds.bench.celebrity",
     "timeline": "feeds.bench.timeline",
     "rebuild": "feeds.bench.rebuild",
+    "quality": "recsys.recommend.bench.quality",
+    "train": "recsys.recommend.bench.train",
 }

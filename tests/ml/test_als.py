@@ -10,20 +10,9 @@ from ml import als
 from ml.als import AlsConfig
 from ml.metrics import ndcg, summarise
 from ml.ranking import top_items
+from tests.ml.planted import leave_one_out, planted
 
 CONFIG = AlsConfig(dimensions=8, epochs=12)
-
-
-def planted(
-    rng: np.random.Generator, users: int = 200, items: int = 80, groups: int = 4, each: int = 8
-) -> sp.csr_matrix:
-    """Users of a group take up items of their group alone."""
-    rows, columns = [], []
-    for user in range(users):
-        mine = np.arange(user % groups, items, groups)
-        rows += [user] * each
-        columns += rng.choice(mine, each, replace=False).tolist()
-    return sp.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(users, items))
 
 
 def objective(observed: sp.csr_matrix, factors: als.AlsFactors, config: AlsConfig) -> float:
@@ -41,15 +30,9 @@ def objective(observed: sp.csr_matrix, factors: als.AlsFactors, config: AlsConfi
 
 def test_finds_the_groups_that_were_planted(rng):
     observed = planted(rng)
-    known = observed.copy()
-    held_out = sp.lil_matrix(observed.shape)
-    for user in range(observed.shape[0]):
-        item = rng.choice(observed[user].indices)
-        known[user, item] = 0
-        held_out[user, item] = 1
-    known.eliminate_zeros()
+    known, held_out = leave_one_out(observed, rng)
     factors = als.fit(known, AlsConfig(dimensions=4, epochs=12), rng)
-    found = summarise(ndcg(top_items(factors.users, factors.items, known, 13), held_out.tocsr()))
+    found = summarise(ndcg(top_items(factors.users, factors.items, known, 13), held_out))
     # 13 items of the group are left for each user: 0.41 for who knows the groups, 0.07 for who does not.
     assert found.mean > 0.3
 
@@ -153,3 +136,24 @@ def test_reports_its_progress(rng):
     steps: list[tuple[int, int]] = []
     als.fit(planted(rng), AlsConfig(dimensions=2, epochs=3), rng, lambda done, total: steps.append((done, total)))
     assert steps == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_from_factors_of_before_one_epoch_comes_nearer_than_from_nothing(rng):
+    observed = planted(rng)
+    before = als.fit(observed, CONFIG, rng)
+    config = AlsConfig(dimensions=8, epochs=1)
+    anew, on = als.fit(observed, config, rng), als.fit(observed, config, rng, start=before.items)
+    assert objective(observed, on, CONFIG) < 0.9 * objective(observed, anew, CONFIG)
+
+
+def test_refuses_a_start_of_another_shape(rng):
+    with pytest.raises(ValueError, match=r"\(80, 4\) for 80 items"):
+        als.fit(planted(rng), CONFIG, rng, start=np.zeros((80, 4), np.float32))
+
+
+def test_rows_are_solved_alike_however_many_go_together(rng, monkeypatch):
+    observed = planted(rng)
+    whole = als.fit(observed, CONFIG, np.random.default_rng(1))
+    monkeypatch.setattr(als, "_CHUNK", 1)
+    single = als.fit(observed, CONFIG, np.random.default_rng(1))
+    np.testing.assert_allclose(whole.users, single.users, rtol=1e-3, atol=1e-4)

@@ -5,7 +5,7 @@ import pytest
 
 from ml import text
 from ml.artefacts import ArtefactError, dump
-from ml.text import TextConfig, TextModel
+from ml.text import FieldWeights, ItemText, TextConfig, TextModel
 
 CRIME = ["a detective hunts a gang of bank robbers", "bank robbers plan one last heist", "the detective and the heist"]
 LOVE = ["a wedding in a village", "love letters before the wedding", "village romance and love"]
@@ -87,3 +87,118 @@ def test_refuses_a_header_of_another_size():
 def test_refuses_a_config_that_cannot_be():
     with pytest.raises(ValueError, match="at least 1"):
         TextConfig(dimensions=0)
+
+
+def test_a_text_of_an_item_reads_like_sentences():
+    item = ItemText(title="Heat", description=" A last heist. ", category="Crime|Drama", tags=("bank", "los angeles"))
+    assert str(item) == "Heat. Crime, Drama. bank, los angeles. A last heist."
+    assert str(ItemText()) == ""
+
+
+def test_plain_texts_and_items_are_one_vocabulary(rng):
+    model = text.fit(TEXTS, TextConfig(dimensions=16), rng)
+    plain, item = model.encode(["bank robbers", ItemText(description="bank robbers")])
+    assert plain == pytest.approx(item, abs=1e-6)
+
+
+def test_encoding_and_transforming_are_the_same(model):
+    assert (model.encode(CRIME) == model.transform(CRIME)).all()
+
+
+def cosines_of(items: list[ItemText], config: TextConfig) -> np.ndarray:
+    """As they are without reduction: the one dimension that is lost is that of a word that no item has."""
+    rarest = [ItemText("quixotic", "quixotic", "quixotic", ("quixotic",))]
+    vectors = text.fit(items * 3 + rarest, config, np.random.default_rng(4)).encode(items)
+    return vectors @ vectors.T
+
+
+def only(field: str) -> FieldWeights:
+    return FieldWeights(**{name: float(name == field) for name in ("title", "description", "category", "tags")})
+
+
+ITEMS = [
+    ItemText(title="Heat", description="bank robbers", category="Crime|Drama", tags=("time travel",)),
+    ItemText(title="Heat", description="wedding", category="Drama", tags=("travel light",)),
+    ItemText(title="Vows", description="robbers", category="Crime|Comedy", tags=("time travel", "space")),
+]
+
+
+@pytest.mark.parametrize(
+    ("field", "nearer"), [("title", (0, 1)), ("description", (0, 2)), ("category", (0, 1)), ("tags", (0, 2))]
+)
+def test_a_field_alone_decides_where_the_others_weigh_nothing(field, nearer):
+    cosines = cosines_of(ITEMS, TextConfig(fields=only(field)))
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    assert max(pairs, key=lambda pair: cosines[pair]) == nearer
+
+
+def test_a_long_description_does_not_drown_a_category():
+    words = np.random.default_rng(1).permutation([f"word{number}" for number in range(300)])
+    items = [
+        ItemText(description=" ".join(words[:100]), category="Comedy"),
+        ItemText(description=" ".join(words[100:200]), category="Comedy"),
+        ItemText(description=" ".join(words[200:]), category="Horror"),
+        ItemText(description="short", category="Horror"),
+    ]
+    cosines = cosines_of(items, TextConfig())
+    assert cosines[0, 1] > 0.4
+    assert abs(cosines[0, 2]) < 0.1
+
+
+def test_a_category_is_whole_and_neither_a_word_nor_a_stop_word(rng):
+    items = [ItemText(category="Science Fiction"), ItemText(category="Fiction"), ItemText(category="Fire|Other")]
+    assert cosines_of(items, TextConfig()) == pytest.approx(np.eye(3), abs=1e-3)
+    model = text.fit(items, TextConfig(dimensions=4), rng)
+    assert not model.encode(["fire science fiction other"]).any()
+    assert model.encode([ItemText(category=" fire ")]).any()
+
+
+def test_categories_that_differ_by_a_sign_differ():
+    items = [ItemText(category=name) for name in ("C", "C++", "C#", "Café")]
+    assert cosines_of(items, TextConfig()) == pytest.approx(np.eye(4), abs=1e-3)
+
+
+def test_a_tag_says_its_words_too(rng):
+    model = text.fit([ItemText(tags=("time travel",)), ItemText(description="space")], TextConfig(dimensions=8), rng)
+    assert model.encode(["travel", "time"]).any(axis=1).all()
+
+
+def test_an_item_without_words_is_zero(rng):
+    model = text.fit(ITEMS, TextConfig(dimensions=4), rng)
+    assert not model.encode([ItemText(), ItemText(category="| |", tags=("", " ")), ""]).any()
+
+
+def test_the_weights_of_fields_survive_their_bytes(rng):
+    fields = FieldWeights(title=0, category=3)
+    model = text.fit(ITEMS, TextConfig(dimensions=4, fields=fields), rng)
+    loaded = TextModel.from_bytes(model.to_bytes())
+    assert (loaded.encode(ITEMS) == model.encode(ITEMS)).all()
+    assert not loaded.encode([ItemText(title="Heat")]).any()
+
+
+def test_reads_models_of_before_there_were_fields():
+    arrays = {"words": np.array(["heist"]), "idf": np.ones(1), "projection": np.ones((1, 4))}
+    assert TextModel.from_bytes(dump("text", {"dimensions": 4}, arrays)).encode([ItemText(title="Heist")]).any()
+
+
+@pytest.mark.parametrize("fields", [{"title": -1}, {"colour": 1}, 7])
+def test_refuses_weights_of_fields_that_cannot_be(fields):
+    arrays = {"words": np.array(["a"]), "idf": np.ones(1), "projection": np.ones((1, 4))}
+    with pytest.raises(ArtefactError):
+        TextModel.from_bytes(dump("text", {"dimensions": 4, "fields": fields}, arrays))
+
+
+@pytest.mark.parametrize("wrong", [(-1, 1, 1, 1), (0, 0, 0, 0), (float("nan"), 1, 1, 1), (float("inf"), 1, 1, 1)])
+def test_refuses_field_weights_that_are_no_weights(wrong):
+    with pytest.raises(ValueError, match="fields"):
+        FieldWeights(*wrong)
+
+
+def test_plain_texts_are_placed_as_by_the_pipeline_of_scikit_learn():
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    rows = TfidfVectorizer(stop_words="english", sublinear_tf=True).fit_transform(TEXTS)
+    reference = (rows @ rows.T).toarray()
+    model = text.fit(TEXTS, TextConfig(dimensions=40), np.random.default_rng(1))  # no dimension is lost
+    vectors = model.encode(TEXTS)
+    assert vectors @ vectors.T == pytest.approx(reference, abs=0.02)

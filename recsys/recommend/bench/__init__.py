@@ -1,0 +1,1 @@
+"""Benchmarks of models: how well they recommend, and what training them costs."""

@@ -1,0 +1,163 @@
+"""The contract of every scorer: what it takes, what it gives, and that it finds what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml import als, ease, item_graph, popularity
+from ml.als import AlsConfig, AlsScorer
+from ml.blend import BlendScorer
+from ml.content import ContentScorer
+from ml.metrics import ndcg, summarise
+from ml.ranking import top_scored
+from ml.scorers import Scorer
+from tests.ml.planted import leave_one_out, planted
+
+ALS = AlsConfig(dimensions=8, epochs=8)
+
+
+def fit_als(observed: sp.csr_matrix) -> AlsScorer:
+    factors = als.fit(observed, ALS, np.random.default_rng(3))
+    return AlsScorer(factors.items, factors.unobserved, ALS)
+
+
+def fit_content(observed: sp.csr_matrix) -> ContentScorer:
+    """What is written about an item says its group, and something of its own."""
+    noise = np.random.default_rng(4).normal(0, 0.2, (observed.shape[1], 4))
+    return ContentScorer((np.eye(4)[np.arange(observed.shape[1]) % 4] + noise).astype(np.float32))
+
+
+def fit_blend(observed: sp.csr_matrix) -> BlendScorer:
+    parts: dict[str, Scorer] = {"graph": item_graph.fit(observed), "als": fit_als(observed)}
+    return BlendScorer(parts, {"graph": 1.0, "als": 0.5})
+
+
+FITS: dict[str, Callable[[sp.csr_matrix], Scorer]] = {
+    "item_graph": item_graph.fit,
+    "ease": ease.fit,
+    "als": fit_als,
+    "content": fit_content,
+    "blend": fit_blend,
+    "popularity": popularity.fit,
+}
+PERSONAL = [name for name in FITS if name != "popularity"]
+TRAINED = [name for name in FITS if name != "content"]  # from interactions
+
+
+@pytest.fixture
+def observed(rng) -> sp.csr_matrix:
+    return planted(rng)
+
+
+@pytest.fixture(params=FITS)
+def fit(request) -> Callable[[sp.csr_matrix], Scorer]:
+    return FITS[request.param]
+
+
+def test_scores_every_item_for_every_history(fit, observed):
+    scorer = fit(observed)
+    scores = scorer.score(observed[:7])
+    assert scorer.n_items == observed.shape[1]
+    assert scores.shape == (7, observed.shape[1])
+    assert scores.dtype == np.float32
+    assert np.isfinite(scores).all()
+
+
+def test_scores_nobody_and_leaves_its_input_as_it_was(fit, observed):
+    before = observed.copy()
+    scorer = fit(observed)
+    assert scorer.score(observed[:0]).shape == (0, observed.shape[1])
+    scorer.score(observed)
+    assert (before != observed).nnz == 0
+
+
+def test_says_the_same_each_time(fit, observed):
+    first, second = fit(observed), fit(observed)
+    np.testing.assert_array_equal(first.score(observed), second.score(observed))
+
+
+def test_a_user_is_scored_alike_alone_and_among_others(fit, observed):
+    scorer = fit(observed)
+    np.testing.assert_allclose(scorer.score(observed)[11:12], scorer.score(observed[11:12]), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+def test_an_empty_history_scores_nothing(name, observed):
+    empty = sp.csr_matrix((2, observed.shape[1]), dtype=np.float32)
+    np.testing.assert_array_equal(FITS[name](observed).score(empty), 0)
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+def test_what_history_items_carry_sums_up_to_the_scores(name, observed, rng):
+    scorer = FITS[name](observed)
+    history = observed[5]
+    items = rng.choice(observed.shape[1], 9, replace=False)
+    carried = scorer.carried(history.indices, history.data, items)
+    assert carried.shape == (history.nnz, 9)
+    assert carried.dtype == np.float32
+    np.testing.assert_allclose(carried.sum(axis=0), scorer.score(history)[0, items], rtol=5e-3, atol=5e-4)
+
+
+def test_masks_what_was_seen(fit, observed):
+    ranked = top_scored(fit(observed), observed, observed.shape[1])
+    for user in (0, 17):
+        given_items = ranked[user][ranked[user] >= 0]
+        assert len(given_items) == observed.shape[1] - observed[user].nnz
+        assert not set(given_items) & set(observed[user].indices)
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+def test_finds_the_groups_that_were_planted(name, observed, rng):
+    known, held_out = leave_one_out(observed, rng)
+    found = summarise(ndcg(top_scored(FITS[name](known), known, 13), held_out))
+    # 13 items of the group are left for each user: 0.41 for who knows the groups, 0.07 for who does not.
+    assert found.mean > 0.3
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_duplicates_count_together(name, observed):
+    pairs = observed.tocoo()
+    twice = sp.csr_matrix(
+        (np.tile(pairs.data / 2, 2), (np.tile(pairs.row, 2), np.tile(pairs.col, 2))), shape=observed.shape
+    )
+    doubled = sp.coo_matrix(
+        (np.tile(pairs.data / 2, 2), (np.tile(pairs.row, 2), np.tile(pairs.col, 2))), shape=observed.shape
+    )
+    assert doubled.nnz == 2 * observed.nnz
+    np.testing.assert_allclose(
+        FITS[name](doubled).score(observed), FITS[name](twice).score(observed), rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -1.0])
+def test_refuses_weights_that_are_not_finite_and_positive(name, wrong, observed):
+    observed.data[3] = wrong
+    with pytest.raises(ValueError, match=r"finite and above 0"):
+        FITS[name](observed)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("shape", [(1, 1), (3, 1), (1, 5), (0, 4), (4, 4)])
+def test_takes_very_little(name, shape):
+    """One item, one user, nobody, and items that nobody took up."""
+    entries = ([1.0], ([0], [0])) if shape[0] else ([], ([], []))
+    observed = sp.csr_matrix(entries, shape=shape, dtype=np.float32)
+    scores = FITS[name](observed).score(sp.csr_matrix(np.ones((2, shape[1]), np.float32)))
+    assert scores.shape == (2, shape[1])
+    assert np.isfinite(scores).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 20), st.floats(0.02, 0.9))
+def test_any_matrix_gives_finite_scores(seed, users, items, density):
+    observed = sp.random(users, items, density, format="csr", dtype=np.float32, rng=seed)
+    observed.data[:] = np.maximum(observed.data, 0.01)
+    for name in TRAINED:
+        scores = FITS[name](observed).score(observed)
+        assert np.isfinite(scores).all(), name

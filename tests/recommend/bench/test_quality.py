@@ -1,0 +1,102 @@
+"""The bench on small data of each format, through the command."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from recsys.recommend.bench.quality import guess_format
+from tests.ml.planted import leave_one_out, planted
+
+pytestmark = pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+
+
+def bench(*arguments: str) -> dict:
+    output = StringIO()
+    call_command("bench", "quality", *arguments, "--json", stdout=output)
+    (line,) = output.getvalue().splitlines()
+    return json.loads(line)
+
+
+def write_lightgcn(folder: Path, rng) -> None:
+    for name, matrix in zip(("train", "test"), leave_one_out(planted(rng), rng), strict=True):
+        lines = (" ".join(map(str, [user, *matrix[user].indices])) for user in range(matrix.shape[0]))
+        (folder / f"{name}.txt").write_text("\n".join(lines))
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20)
+
+
+def test_lightgcn(tmp_path, rng):
+    write_lightgcn(tmp_path, rng)
+    result = bench(str(tmp_path))
+    models = result["details"]["models"]
+    assert {"item_graph", "ials", "ease", "popularity", "blend"} <= set(models)
+    assert models["blend"]["ndcg@20"] > 2 * models["popularity"]["ndcg@20"]
+    assert models["blend"]["±ndcg@20"] > 0
+    served = result["details"]["served"]
+    assert result["value"] == models[served]["ndcg@20"]
+    assert result["details"]["peak_mb"] > 10
+    assert result["details"]["cpu_s"] >= result["details"]["train_cpu_s"] > 0
+
+
+def test_sessions(tmp_path, rng):
+    """Each item is followed by the next one."""
+    for name, first in (("train", 0), ("test", 1000)):
+        starts = rng.integers(0, 40, 60)
+        rows = [
+            f"{first + session}\t{(start + step) % 50}\t{first + 10 * session + step}"
+            for session, start in enumerate(starts)
+            for step in range(5)
+        ]
+        (tmp_path / f"{name}.txt").write_text("\n".join(["SessionId\tItemId\tTime", *rows]))
+    result = bench(str(tmp_path))
+    models = result["details"]["models"]
+    assert models["session"]["mrr@20"] > 0.8
+    assert models["popularity"]["mrr@20"] < 0.3
+    assert result["details"]["queries"] == 240
+    assert result["details"]["p99_ms"] > 0
+
+
+def test_movielens(tmp_path, rng):
+    rows = []
+    matrix = planted(rng, users=60, items=40, each=8)
+    for user in range(60):
+        for place, item in enumerate(rng.permutation(matrix[user].indices)):
+            rows.append(f"{user},{item},{4.5 if place else 1.0},{1000 * place + user}")
+    films = [f"{item},Film {item},{'Drama' if item % 4 else 'War'}" for item in range(40)]
+    (tmp_path / "ratings.csv").write_text("\n".join(["userId,movieId,rating,timestamp", *rows]))
+    (tmp_path / "movies.csv").write_text("\n".join(["movieId,title,genres", *films]))
+    result = bench(str(tmp_path))
+    assert result["details"]["interactions"] < 7 * 60  # what was not liked, and the latest, are left out
+    assert "cold_users" in result["details"]
+
+
+def test_the_format_is_seen_by_the_files(tmp_path, rng):
+    write_lightgcn(tmp_path, rng)
+    assert guess_format(tmp_path) == "lightgcn"
+    (tmp_path / "ratings.csv").write_text("")
+    assert guess_format(tmp_path) == "movielens"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [([], "Name the folder"), (["/nowhere"], "is no folder"), (["/nowhere", "--format", "sessions"], "is no folder")],
+)
+def test_says_what_is_wrong_with_the_data(arguments, message):
+    with pytest.raises(CommandError, match=message):
+        bench(*arguments)
+
+
+def test_there_must_be_something_to_test_by(tmp_path):
+    (tmp_path / "train.txt").write_text("0 1 2\n")
+    (tmp_path / "test.txt").write_text("\n")
+    with pytest.raises(CommandError, match="something to test by"):
+        bench(str(tmp_path))
