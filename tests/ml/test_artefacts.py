@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ml.artefacts import ArtefactError, dump, load
+from ml.artefacts import ArtefactError, checksum, dump, load, open_mapped, save
 
 ARRAYS: dict[str, Any] = {"gram": np.eye(3, dtype=np.float32), "words": np.array(["heat", "casino"])}
 
@@ -69,3 +69,68 @@ def test_refuses_arrays_that_the_header_does_not_name():
     np.savez(buffer, header=np.array(header), gram=np.eye(2))
     with pytest.raises(ArtefactError, match="header names"):
         load(buffer.getvalue(), "cf")
+
+
+class TestFiles:
+    ARRAYS = {
+        "numbers": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "empty": np.zeros((0, 4), np.int64),
+        "one": np.array(7.0),
+        "columns": np.asfortranarray(np.arange(6.0).reshape(3, 2)),
+        "words": np.array(["ä", "bc"]),
+    }
+
+    def test_gives_back_what_was_saved(self, tmp_path):
+        save(tmp_path / "a.npz", "test", {"x": 1}, self.ARRAYS)
+        header, arrays = open_mapped(tmp_path / "a.npz", "test")
+        assert header["x"] == 1
+        assert set(arrays) == set(self.ARRAYS)
+        for name, array in self.ARRAYS.items():
+            np.testing.assert_array_equal(arrays[name], array)
+            assert arrays[name].dtype == array.dtype
+
+    def test_takes_the_place_of_an_earlier_one_whose_readers_keep_theirs(self, tmp_path):
+        path = tmp_path / "a.npz"
+        save(path, "test", {}, {"x": np.zeros(1000)})
+        _, earlier = open_mapped(path, "test")
+        save(path, "test", {}, {"x": np.ones(1000)})
+        assert not earlier["x"].any()
+        assert open_mapped(path, "test")[1]["x"].all()
+        assert [one.name for one in tmp_path.iterdir()] == ["a.npz"]
+
+    def test_refuses_every_truncation_and_every_changed_byte_of_an_array(self, tmp_path):
+        path = tmp_path / "a.npz"
+        save(path, "test", {}, {"x": np.arange(8.0)})
+        whole = path.read_bytes()
+        begins = whole.index(np.arange(8.0).tobytes())
+        damaged = [whole[:length] for length in range(0, len(whole), 7)]
+        damaged += [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(begins, begins + 64)]
+        for data in damaged:
+            path.write_bytes(data)
+            with pytest.raises(ArtefactError, match="no readable"):
+                open_mapped(path, "test")
+
+    def test_refuses_what_is_compressed_or_not_there(self, tmp_path):
+        (tmp_path / "a.npz").write_bytes(dump("test", {}, {"x": np.zeros(3)}))
+        with pytest.raises(ArtefactError, match="cannot be mapped"):
+            open_mapped(tmp_path / "a.npz", "test")
+        with pytest.raises(ArtefactError, match="no readable"):
+            open_mapped(tmp_path / "b.npz", "test")
+
+    def test_refuses_objects_and_another_sort(self, tmp_path):
+        np.savez(tmp_path / "a.npz", header=np.array("{}"), x=np.array([{}], dtype=object))
+        with pytest.raises(ArtefactError, match="holds objects"):
+            open_mapped(tmp_path / "a.npz", "test")
+        save(tmp_path / "a.npz", "test", {}, {})
+        with pytest.raises(ArtefactError, match="not a 'one' or 'other' artefact"):
+            open_mapped(tmp_path / "a.npz", ["one", "other"])
+
+    def test_keeps_no_number_that_is_not_finite(self, tmp_path):
+        with pytest.raises(ArtefactError, match="not finite"):
+            save(tmp_path / "a.npz", "test", {}, {"x": np.array([np.nan])})
+        assert not list(tmp_path.iterdir())
+
+
+def test_the_checksum_is_of_ids_and_their_order():
+    assert checksum(np.array([1, 2], np.int32)) == checksum(np.array([1, 2], np.int64))
+    assert len({checksum(np.array(ids)) for ids in ([1, 2], [2, 1], [1], [1, 3])}) == 4
