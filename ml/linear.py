@@ -8,6 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ml.scorers import Scorer
+
 Floats = NDArray[np.float32]
 
 
@@ -46,3 +48,23 @@ def check_weights(observed: sp.csr_matrix) -> sp.csr_matrix:
     if matrix.nnz and not (np.isfinite(matrix.data).all() and matrix.data.min() > 0):
         raise ValueError("Weights must be finite and above 0.")
     return matrix
+
+
+@dataclass(frozen=True)
+class Unweighted:
+    """A scorer that takes each item of a history for as much as any other, whatever their weights."""
+
+    scorer: Scorer
+
+    @property
+    def n_items(self) -> int:
+        return self.scorer.n_items
+
+    def score(self, histories: sp.csr_matrix) -> Floats:
+        """The scores (n_users, n_items) for the items of histories (n_users, n_items)."""
+        parts = (np.ones(histories.nnz, dtype=np.float32), histories.indices, histories.indptr)
+        return self.scorer.score(sp.csr_matrix(parts, shape=histories.shape))
+
+    def carried(self, history: NDArray[np.integer], weights: Floats, items: NDArray[np.integer]) -> Floats:
+        """What each item of a history brings to the scores of `items`: (len(history), len(items))."""
+        return self.scorer.carried(history, np.ones(len(history), dtype=np.float32), items)

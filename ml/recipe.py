@@ -1,5 +1,8 @@
 """The whole of it for one matrix: train each model, blend them, learn to rank, each chosen by what was held out.
 
+Where times are known, what was held out is the latest of each user, and each model takes part a second time, with the
+recent items of a history counting for more (`…_recent`): what somebody takes up next follows from these more often.
+
     held out a tenth ─▶ models without it ─▶ weights of the blend ─▶ candidates ─▶ ranker, if it wins
                         models with all of it, the same weights, the same ranker
 
@@ -21,14 +24,16 @@ from numpy.typing import NDArray
 from ml import als, ease, item_graph, popularity, ranker
 from ml.als import AlsConfig, AlsFactors, AlsScorer
 from ml.blend import BlendScorer, blend, candidates, choose_weights, scaled
+from ml.decay import recency_weights
 from ml.ease import EaseConfig
 from ml.item_graph import ItemGraphConfig
+from ml.linear import Unweighted
 from ml.metrics import compare, ndcg
 from ml.ranker import Ranker, RankerConfig, RankerUnavailable, reordered
 from ml.ranker_features import Candidates, Featurizer, labels
 from ml.ranking import best_of
 from ml.scorers import Scorer
-from ml.splits import hold_out_random
+from ml.splits import hold_out_last, hold_out_random, places_from_last
 
 Floats = NDArray[np.float32]
 Say = Callable[[str], None]
@@ -42,8 +47,9 @@ class RecipeConfig:
     """`als` where there are many interactions, `small_als` below `many` of them. EASE takes part up to `ease_items`.
 
     `share` of each user's interactions are held out; `weighing` users judge the blend's weights, `ranking` users at
-    most teach the ranker, a fifth of whom judge it. `again` epochs lead ALS from the factors of the hold-out to those
-    of all. The ranker has its own config; `depth` candidates are its to order.
+    most teach the ranker, a fifth of whom judge it. An item of a history counts half as much as the one `half_life`
+    places after it, for the parts that look at what is recent. `again` epochs lead ALS from the factors of the
+    hold-out to those of all. The ranker has its own config; `depth` candidates are its to order.
     """
 
     graph: ItemGraphConfig = field(default_factory=ItemGraphConfig)
@@ -57,6 +63,7 @@ class RecipeConfig:
     share: float = 0.1
     weighing: int = 4000
     ranking: int = 27_000
+    half_life: float = 10.0
     again: int = 1
     depth: int = 100
     ranker: RankerConfig = field(default_factory=RankerConfig)
@@ -65,13 +72,15 @@ class RecipeConfig:
 @dataclass(frozen=True)
 class Models:
     """`parts` by name, the `factors` and `graph` among them, and how often each item was taken up. `ease` is the
-    config of EASE where that takes part."""
+    config of EASE where that takes part; `dated` says whether times are known."""
 
     parts: dict[str, Scorer]
     factors: Floats
     graph: sp.csr_matrix
     counts: Floats
+    als: AlsConfig
     ease: EaseConfig | None = None
+    dated: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,24 +115,46 @@ class Trained:
         return {name: np.concatenate(blocks) for name, blocks in found.items()}
 
 
-def train(observed: sp.csr_matrix, config: RecipeConfig, seed: int, say: Say = lambda _: None) -> Trained:
-    """Train on `observed` (n_users, n_items), weights above 0. ValueError where nothing can be held out."""
+def train(
+    observed: sp.csr_matrix,
+    config: RecipeConfig,
+    seed: int,
+    say: Say = lambda _: None,
+    times: sp.csr_matrix | None = None,
+) -> Trained:
+    """Train on `observed` (n_users, n_items), weights above 0, and `times` (or an order) of the same entries, above 0.
+
+    ValueError where nothing can be held out, or times have other entries than what was observed. Whoever gives times
+    asks for recommendations with the histories of `recency_weighted`.
+    """
     rng = np.random.default_rng(seed)
-    known, held_out = _split(observed, config.share, rng)
+    known, held_out = _split(observed, times, config.share, rng)
     judges = np.flatnonzero(np.diff(held_out.indptr))
     if not len(judges):
         raise ValueError("Nobody has two interactions, so nothing can be held out to choose by.")
     clock = Clock(say)
-    trial = _fit_models(known, held_out, config, rng, clock)
+    trial = _fit_models(known, held_out, config, rng, clock, times is not None)
+    histories = known if times is None else recency_weighted(known, times, config.half_life)
     some = _draw(judges, config.weighing, rng)
     with clock.takes("blend"):
-        weights = _weigh(trial.parts, known[some], held_out[some])
+        weights = _weigh(trial.parts, histories[some], held_out[some])
     taught = _draw(judges, config.ranking, rng)
     with clock.takes("ranker"):
         making = featurizer(trial, weights, config.depth)
-        learned, why = _learn(making, known[taught], held_out[taught], config, seed)
+        learned, why = _learn(making, histories[taught], held_out[taught], config, seed)
     models = _fit_again(observed, trial, config, rng, clock)
     return Trained(models, weights, learned, why, config.depth, dict(clock.seconds))
+
+
+def recency_weighted(histories: sp.csr_matrix, times: sp.csr_matrix, half_life: float) -> sp.csr_matrix:
+    """The `histories` (n_users, n_items) with weights that halve with every `half_life` places from the last item.
+
+    `times` (n_users, n_items) has, among others, the same entries, above 0.
+    """
+    pairs = histories.tocoo()
+    places = places_from_last(pairs.row, np.asarray(times[pairs.row, pairs.col]).ravel())
+    weights = recency_weights(places, half_life, floor=0.001)
+    return sp.csr_matrix((weights, (pairs.row, pairs.col)), shape=histories.shape)
 
 
 class Clock:
@@ -148,9 +179,16 @@ def featurizer(models: Models, weights: Mapping[str, float], depth: int) -> Feat
     return Featurizer(models.parts, weights, models.graph, models.counts, norms, depth)
 
 
-def _split(observed: sp.csr_matrix, share: float, rng: np.random.Generator) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+def _split(
+    observed: sp.csr_matrix, times: sp.csr_matrix | None, share: float, rng: np.random.Generator
+) -> tuple[sp.csr_matrix, sp.csr_matrix]:
     pairs = observed.tocoo()
-    held = hold_out_random(pairs.row, share, rng)
+    if times is None:
+        held = hold_out_random(pairs.row, share, rng)
+    elif ((times != 0) != (observed != 0)).nnz:
+        raise ValueError("The times are to be of the same entries as what was observed, and above 0.")
+    else:
+        held = hold_out_last(pairs.row, np.asarray(times[pairs.row, pairs.col]).ravel(), share)
     known, held_out = (
         sp.csr_matrix((pairs.data[part], (pairs.row[part], pairs.col[part])), shape=observed.shape)
         for part in (~held, held)
@@ -163,7 +201,12 @@ def _draw(users: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDAr
 
 
 def _fit_models(
-    known: sp.csr_matrix, held_out: sp.csr_matrix, config: RecipeConfig, rng: np.random.Generator, clock: Clock
+    known: sp.csr_matrix,
+    held_out: sp.csr_matrix,
+    config: RecipeConfig,
+    rng: np.random.Generator,
+    clock: Clock,
+    dated: bool,
 ) -> Models:
     """Without what was held out, which chooses EASE's regularisation: that grows with the data."""
     chosen = config.als if known.nnz >= config.many else config.small_als
@@ -177,19 +220,17 @@ def _fit_models(
                 (EaseConfig(value) for value in config.ease_regularisations),
                 key=lambda one: _judge(ease.fit(known, one).score(known[judges]), known[judges], held_out[judges]),
             )
-    return _models(known, factors, chosen, regularisation, config, clock)
+    return _models(known, factors, chosen, regularisation, config, clock, dated)
 
 
 def _fit_again(
     observed: sp.csr_matrix, trial: Models, config: RecipeConfig, rng: np.random.Generator, clock: Clock
 ) -> Models:
     """The same models of everything."""
-    earlier = trial.parts["ials"]
-    assert isinstance(earlier, AlsScorer)
-    chosen = replace(earlier.config, epochs=config.again)
+    chosen = replace(trial.als, epochs=config.again)
     with clock.takes("ials"):
         factors = als.fit(observed, chosen, rng, start=trial.factors)
-    return _models(observed, factors, chosen, trial.ease, config, clock)
+    return _models(observed, factors, chosen, trial.ease, config, clock, trial.dated)
 
 
 def _models(
@@ -199,16 +240,22 @@ def _models(
     ease_config: EaseConfig | None,
     config: RecipeConfig,
     clock: Clock,
+    dated: bool,
 ) -> Models:
     with clock.takes("item_graph"):
         graph = item_graph.fit(observed, config.graph)
-    counts = popularity.fit(observed)
-    parts: dict[str, Scorer] = {"item_graph": graph, "ials": AlsScorer(factors.items, factors.unobserved, chosen)}
+    trained: dict[str, Scorer] = {"item_graph": graph, "ials": AlsScorer(factors.items, factors.unobserved, chosen)}
     if ease_config:
         with clock.takes("ease"):
-            parts["ease"] = ease.fit(observed, ease_config)
+            trained["ease"] = ease.fit(observed, ease_config)
+    counts = popularity.fit(observed)
+    parts = dict(trained)
+    if dated:
+        parts = {name: Unweighted(one) for name, one in trained.items()}
+        parts |= {f"{name}_recent": one for name, one in trained.items()}
     parts["popularity"] = counts
-    return Models(parts, factors.items, sp.csr_matrix(graph.weights), counts.counts, ease_config)
+    weights = sp.csr_matrix(graph.weights)
+    return Models(parts, factors.items, weights, counts.counts, chosen, ease_config, dated)
 
 
 def _judge(scores: Floats, seen: sp.csr_matrix, held_out: sp.csr_matrix) -> float:

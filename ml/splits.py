@@ -26,18 +26,27 @@ def hold_out_last(users: ArrayLike, times: ArrayLike, share: float = 0.0, least:
 
     ValueError for arrays of different lengths, and for a share outside of [0, 1).
     """
+    if not 0 <= share < 1:
+        raise ValueError(f"share must be at least 0 and below 1, not {share}.")
+    places = places_from_last(users, times)
+    who, counts = np.unique(np.asarray(users), return_inverse=True, return_counts=True)[1:]
+    wanted = np.minimum(np.maximum(np.floor(share * counts), 1), np.maximum(counts - least, 0))
+    return np.asarray(places < wanted[who], dtype=bool)
+
+
+def places_from_last(users: ArrayLike, times: ArrayLike) -> NDArray[np.int64]:
+    """How many events of the same user come after each, (n_events,); of equal times those later in the arrays do.
+
+    ValueError for arrays of different lengths.
+    """
     who, moments = np.asarray(users), np.asarray(times, dtype=np.float64)
     if who.shape != moments.shape:
         raise ValueError(f"{len(who)} users and {len(moments)} times: one each.")
-    if not 0 <= share < 1:
-        raise ValueError(f"share must be at least 0 and below 1, not {share}.")
     order = np.lexsort((np.arange(len(who)), moments, who))
     _, first, counts = np.unique(who[order], return_index=True, return_counts=True)
-    wanted = np.minimum(np.maximum(np.floor(share * counts), 1), np.maximum(counts - least, 0))
-    from_end = np.repeat(first + counts, counts) - np.arange(len(who))  # 1 for a user's last
-    held = np.zeros(len(who), dtype=bool)
-    held[order] = from_end <= np.repeat(wanted, counts)
-    return held
+    places = np.empty(len(who), dtype=np.int64)
+    places[order] = np.repeat(first + counts, counts) - 1 - np.arange(len(who))
+    return places
 
 
 def hold_out_random(users: ArrayLike, share: float, rng: np.random.Generator, least: int = 1) -> Mask:

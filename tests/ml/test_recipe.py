@@ -8,7 +8,7 @@ from ml import recipe
 from ml.als import AlsConfig
 from ml.metrics import ndcg, summarise
 from ml.ranker import RankerConfig
-from ml.recipe import RecipeConfig, Trained, featurizer, train
+from ml.recipe import RecipeConfig, Trained, featurizer, recency_weighted, train
 from tests.ml.planted import leave_one_out, planted
 
 CONFIG = RecipeConfig(
@@ -67,3 +67,48 @@ def test_large_catalogues_do_without_ease(split):
 def test_refuses_what_nothing_can_be_held_out_of():
     with pytest.raises(ValueError, match="nothing can be held out"):
         train(sp.csr_matrix(np.eye(5, dtype=np.float32)), CONFIG, seed=0)
+
+
+class TestTimes:
+    @pytest.fixture
+    def dated(self, rng) -> tuple[sp.csr_matrix, sp.csr_matrix, sp.csr_matrix]:
+        """People who change from one group of items to another: (known, times, what comes next)."""
+        rows, columns, moments, later = [], [], [], sp.lil_matrix((300, 80), dtype=np.float32)
+        for user in range(300):
+            for place, group in enumerate((user % 4, (user // 4) % 4)):
+                items = rng.choice(np.arange(group, 80, 4), 7, replace=False)
+                rows += [user] * 6
+                columns += items[:6].tolist()
+                moments += (10 * place + np.arange(1, 7)).tolist()
+            later[user, items[6]] = 1
+        shape, places = (300, 80), (rows, columns)
+        known = sp.csr_matrix((np.ones(len(rows), np.float32), places), shape=shape)
+        known.data[:] = 1
+        times = known.copy()
+        for row, column, moment in zip(rows, columns, moments, strict=True):
+            times[row, column] = moment
+        later = later.tocsr()
+        later = sp.csr_matrix(later - later.multiply(known))
+        later.eliminate_zeros()
+        return known, times, later
+
+    def test_what_is_recent_counts_for_more(self, dated):
+        known, times, later = dated
+        trained = train(known, CONFIG, seed=0, times=times)
+        found = trained.recommend(recency_weighted(known, times, 3.0), 13)
+        quality = {name: summarise(ndcg(items, later)).mean for name, items in found.items()}
+        for name in ("item_graph", "ials", "ease"):
+            assert quality[f"{name}_recent"] > quality[name], name
+        assert quality["blend"] > quality["ease"]
+
+    def test_weights_halve_with_each_half_life(self):
+        histories = sp.csr_matrix(np.array([[1, 1, 1, 0]], np.float32))
+        times = sp.csr_matrix(np.array([[30, 10, 20, 40]], np.float32))
+        np.testing.assert_allclose(recency_weighted(histories, times, 1.0).toarray(), [[1, 0.25, 0.5, 0]])
+
+    def test_refuses_times_of_other_entries(self, dated):
+        known, times, _ = dated
+        times[0, times[0].indices[0]] = 0
+        times.eliminate_zeros()
+        with pytest.raises(ValueError, match="the same entries"):
+            train(known, CONFIG, seed=0, times=times)

@@ -14,6 +14,7 @@ from ml import als, ease, item_graph, popularity
 from ml.als import AlsConfig, AlsScorer
 from ml.blend import BlendScorer
 from ml.content import ContentScorer
+from ml.linear import Unweighted
 from ml.metrics import ndcg, summarise
 from ml.ranking import top_scored
 from ml.scorers import Scorer
@@ -44,6 +45,7 @@ FITS: dict[str, Callable[[sp.csr_matrix], Scorer]] = {
     "als": fit_als,
     "content": fit_content,
     "blend": fit_blend,
+    "unweighted": lambda observed: Unweighted(item_graph.fit(observed)),
     "popularity": popularity.fit,
 }
 PERSONAL = [name for name in FITS if name != "popularity"]
@@ -161,3 +163,11 @@ def test_any_matrix_gives_finite_scores(seed, users, items, density):
     for name in TRAINED:
         scores = FITS[name](observed).score(observed)
         assert np.isfinite(scores).all(), name
+
+
+def test_unweighted_ones_take_each_item_for_as_much_as_any_other(observed):
+    scorer = FITS["unweighted"](observed)
+    weighted = observed[:3].copy()
+    weighted.data[:] = np.linspace(0.1, 5, weighted.nnz)
+    np.testing.assert_array_equal(scorer.score(weighted), scorer.score(observed[:3]))
+    assert (weighted.data != 1).all()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.splits import hold_out_last, hold_out_latest, hold_out_random
+from ml.splits import hold_out_last, hold_out_latest, hold_out_random, places_from_last
 
 USERS = st.lists(st.integers(0, 5), max_size=60)
 
@@ -57,3 +57,8 @@ def test_refuses_arrays_of_different_lengths():
         hold_out_last([1, 2], [1])
     with pytest.raises(ValueError, match="below 1"):
         hold_out_last([1, 2], [1, 2], share=1.0)
+
+
+def test_places_count_what_comes_after():
+    assert places_from_last([1, 2, 1, 1], [5, 9, 7, 7]).tolist() == [2, 0, 1, 0]
+    assert places_from_last([], []).tolist() == []

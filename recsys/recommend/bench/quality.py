@@ -24,7 +24,7 @@ from ml.formats import Events, FormatError, MovieLens, read_lightgcn, read_movie
 from ml.interactions import from_arrays
 from ml.list_metrics import catalogue_coverage
 from ml.metrics import compare, hit_rate, ndcg, recall, reciprocal_rank, summarise
-from ml.recipe import RecipeConfig, train
+from ml.recipe import RecipeConfig, recency_weighted, train
 from ml.session_data import SessionEvents, concatenate
 from ml.session_data import from_arrays as session_events
 from ml.session_evaluation import evaluate_next_item
@@ -73,7 +73,7 @@ def guess_format(folder: Path) -> str:
 
 def _run_lightgcn(folder: Path, options: BenchOptions) -> BenchResult:
     known, later = read_lightgcn(folder)
-    return _measure_matrices(*_matrices(known, later), options, {})
+    return _measure_matrices(*_matrices(known, later), None, options, {})
 
 
 def _run_movielens(folder: Path, options: BenchOptions) -> BenchResult:
@@ -83,7 +83,13 @@ def _run_movielens(folder: Path, options: BenchOptions) -> BenchResult:
     options.say(
         f"{len(liked):,} of {len(data.ratings):,} ratings liked; the last {latest.sum():,} of their users tested"
     )
-    return _measure_matrices(*_matrices(liked.where(~latest), liked.where(latest)), options, _cold(data, options))
+    known, later = liked.where(~latest), liked.where(latest)
+    matrices = _matrices(known, later)
+    users, items = np.union1d(known.users, later.users), np.union1d(known.items, later.items)
+    # Their order, as seconds since 1970 are more than single precision can tell apart.
+    order = np.argsort(np.argsort(known.times, kind="stable")) + 1
+    times = from_arrays(known.users, known.items, order, user_ids=users, item_ids=items).matrix
+    return _measure_matrices(*matrices, times, options, _cold(data, options))
 
 
 def _cold(data: MovieLens, options: BenchOptions) -> dict[str, Any]:
@@ -107,13 +113,19 @@ def _matrices(known: Events, later: Events) -> tuple[sp.csr_matrix, sp.csr_matri
 
 
 def _measure_matrices(
-    known: sp.csr_matrix, later: sp.csr_matrix, options: BenchOptions, details: dict[str, Any]
+    known: sp.csr_matrix,
+    later: sp.csr_matrix,
+    times: sp.csr_matrix | None,
+    options: BenchOptions,
+    details: dict[str, Any],
 ) -> BenchResult:
     cpu = time.process_time()
-    trained = train(known, RecipeConfig(), SEED, options.say)
+    config = RecipeConfig()
+    trained = train(known, config, SEED, options.say, times)
     trained_cpu = time.process_time() - cpu
     judged = np.flatnonzero(np.diff(later.indptr))
-    found = trained.recommend(known[judged], K)
+    histories = known if times is None else recency_weighted(known, times, config.half_life)
+    found = trained.recommend(histories[judged], K)
     models = {name: _figures(ranked, later[judged], known.shape[1]) for name, ranked in found.items()}
     cpu = time.process_time() - cpu
     best = "ranker" if trained.ranker else "blend"
