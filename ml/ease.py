@@ -3,7 +3,7 @@
 Minimises ||X - X B||^2 + l ||B||^2 over B with a zero diagonal. With P = (X'X + l I)^-1 the solution is
 B_ij = -P_ij / P_jj off the diagonal. Steck, "Embarrassingly Shallow Autoencoders for Sparse Data" (WWW 2019).
 
-Time n_items^3, memory 8 n_items^2 bytes twice: for catalogues of up to some 10,000 items.
+Time n_items^3, memory 28 n_items^2 bytes at the most: for catalogues of up to some 10,000 items.
 """
 
 from __future__ import annotations

@@ -14,12 +14,15 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import math
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,20 +74,15 @@ def read_lightgcn(folder: Path) -> tuple[Events, Events]:
 
 def read_movielens(folder: Path) -> MovieLens:
     """The ratings and what is known of the films."""
-    columns = ("userId", "movieId", "rating", "timestamp")
-    rows = [[float(cell) for cell in row] for row in _rows(_find(folder, "ratings"), columns, numbers=4)]
-    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
-    ratings = Events(
-        table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 3], table[:, 2].astype(np.float32)
-    )
+    ratings = _read_events(_find(folder, "ratings"), ("userId", "movieId", "timestamp", "rating"))
     titles, genres = {}, {}
-    for film, title, kinds in _rows(_find(folder, "movies"), ("movieId", "title", "genres"), numbers=1):
-        titles[int(film)] = title
-        genres[int(film)] = [kind for kind in kinds.split("|") if kind and kind != "(no genres listed)"]
+    for film, title, kinds in _rows(_find(folder, "movies"), {"movieId": _id, "title": str, "genres": str}):
+        titles[film] = title
+        genres[film] = [kind for kind in kinds.split("|") if kind and kind != "(no genres listed)"]
     tags: dict[int, list[tuple[str, float]]] = {}
     if path := _find(folder, "tags", needed=False):
-        for film, tag, time in _rows(path, ("movieId", "tag", "timestamp"), numbers=(0, 2)):
-            tags.setdefault(int(film), []).append((tag, float(time)))
+        for film, tag, time in _rows(path, {"movieId": _id, "tag": str, "timestamp": _number}):
+            tags.setdefault(film, []).append((tag, time))
     return MovieLens(ratings, titles, genres, tags)
 
 
@@ -104,7 +102,7 @@ def read_sessions(folder: Path) -> tuple[Events, Events | None, Events]:
 
 def _among(events: Events, others: Events) -> NDArray[np.bool_]:
     """Which events (n_events,) are among the others, with the same session, item and time."""
-    both = [np.stack([one.users, one.items, one.times], axis=1) for one in (events, others)]
+    both = [np.stack([one.users, one.items, one.times.view(np.int64)], axis=1) for one in (events, others)]
     _, numbers = np.unique(np.concatenate(both), axis=0, return_inverse=True)
     numbers = numbers.ravel()
     return np.isin(numbers[: len(events)], numbers[len(events) :])
@@ -137,7 +135,7 @@ class _Source:
             else:
                 with self.path.open(encoding="utf-8-sig", newline="") as text:
                     yield text
-        except (OSError, EOFError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error, csv.Error) as error:
             raise FormatError(f"{self} cannot be read: {error}") from error
 
 
@@ -171,7 +169,7 @@ def _read_adjacency(source: _Source | None) -> Events:
     with source.open() as lines:
         for number, line in enumerate(lines, 1):
             try:
-                user, *mine = map(int, line.split())
+                user, *mine = map(_id, line.split())
             except ValueError:
                 if not line.strip():
                     continue
@@ -184,17 +182,25 @@ def _read_adjacency(source: _Source | None) -> Events:
 
 
 def _read_session_events(source: _Source) -> Events:
-    rows = [[float(cell) for cell in row] for row in _rows(source, _SESSION_COLUMNS, numbers=3)]
-    table = np.array(rows, dtype=np.float64).reshape(-1, 3)
-    table = table[np.argsort(table[:, 2], kind="stable")]
-    ones = np.ones(len(table), np.float32)
-    return Events(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2], ones)
+    events = _read_events(source, _SESSION_COLUMNS)
+    order = np.argsort(events.times, kind="stable")
+    return Events(events.users[order], events.items[order], events.times[order], events.weights[order])
 
 
-def _rows(source: _Source | None, columns: Sequence[str], *, numbers: int | tuple[int, ...]) -> Iterator[list[str]]:
-    """The cells of these columns; those of `numbers` (the first so many, or these places) hold finite numbers."""
+def _read_events(source: _Source | None, columns: Sequence[str]) -> Events:
+    """Events of the columns for users, items and times, and perhaps one for weights."""
+    users, items, times, weights = array("q"), array("q"), array("d"), array("f")
+    for user, item, time, *weight in _rows(source, dict(zip(columns, (_id, _id, _number, _number), strict=False))):
+        users.append(user)
+        items.append(item)
+        times.append(time)
+        weights.append(weight[0] if weight else 1.0)
+    return Events(np.array(users), np.array(items), np.array(times), np.array(weights))
+
+
+def _rows(source: _Source | None, columns: Mapping[str, Callable[[str], Any]]) -> Iterator[list[Any]]:
+    """The values of these columns, each made of its cell."""
     assert source is not None
-    places = range(numbers) if isinstance(numbers, int) else numbers
     with source.open() as text:
         first = text.readline()
         separator = "\t" if "\t" in first else ","
@@ -202,15 +208,28 @@ def _rows(source: _Source | None, columns: Sequence[str], *, numbers: int | tupl
         missing = [column for column in columns if column.lower() not in header]
         if missing:
             raise FormatError(f"{source}, line 1: the columns {', '.join(missing)} are missing.")
-        wanted = [header.index(column.lower()) for column in columns]
+        wanted = [(header.index(column.lower()), make) for column, make in columns.items()]
         for number, row in enumerate(csv.reader(text, delimiter=separator), 2):
             if not row:
                 continue
             try:
-                cells = [row[place] for place in wanted]
-                is_sound = all(np.isfinite(float(cells[place])) for place in places)
+                values = [make(row[place]) for place, make in wanted]
             except (IndexError, ValueError):
-                is_sound = False
-            if not is_sound:
-                raise FormatError(f"{source}, line {number}: {', '.join(columns)} are expected, with finite numbers.")
-            yield cells
+                raise FormatError(
+                    f"{source}, line {number}: {', '.join(columns)} are expected: ids as whole numbers, others finite."
+                ) from None
+            yield values
+
+
+def _id(cell: str) -> int:
+    found = int(cell)
+    if not 0 <= found < 2**63:
+        raise ValueError(f"{cell} is no id: 0 to 2^63 - 1 are")
+    return found
+
+
+def _number(cell: str) -> float:
+    found = float(cell)
+    if not math.isfinite(found):
+        raise ValueError(f"{cell} is not finite")
+    return found

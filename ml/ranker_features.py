@@ -75,7 +75,7 @@ class Featurizer:
         parts = [scored[name] for name in self._asked]
         scores = blend(parts, [self.weights[name] for name in self._asked])
         items = best_of(scores, histories, self.k)
-        own = [np.take_along_axis(part, items, axis=1) for part in [scores, *parts]]
+        own = [np.where(items < 0, 0, np.take_along_axis(part, items, axis=1)) for part in [scores, *parts]]
         shape = items.shape
         lengths = np.diff(histories.indptr)
         largest, second, support = self._anchors(histories, items)

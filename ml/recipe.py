@@ -31,7 +31,7 @@ from ml.linear import Unweighted
 from ml.metrics import compare, ndcg
 from ml.ranker import Ranker, RankerConfig, RankerUnavailable, reordered
 from ml.ranker_features import Candidates, Featurizer, labels
-from ml.ranking import best_of
+from ml.ranking import best_of, top_scored
 from ml.scorers import Scorer
 from ml.splits import hold_out_last, hold_out_random, places_from_last
 
@@ -218,7 +218,7 @@ def _fit_models(
         with clock.takes("ease"):
             regularisation = max(
                 (EaseConfig(value) for value in config.ease_regularisations),
-                key=lambda one: _judge(ease.fit(known, one).score(known[judges]), known[judges], held_out[judges]),
+                key=lambda one: _judge(ease.fit(known, one), known[judges], held_out[judges]),
             )
     return _models(known, factors, chosen, regularisation, config, clock, dated)
 
@@ -258,8 +258,8 @@ def _models(
     return Models(parts, factors.items, weights, counts.counts, chosen, ease_config, dated)
 
 
-def _judge(scores: Floats, seen: sp.csr_matrix, held_out: sp.csr_matrix) -> float:
-    return float(np.nanmean(ndcg(best_of(scores, seen, K), held_out)))
+def _judge(scorer: Scorer, known: sp.csr_matrix, held_out: sp.csr_matrix) -> float:
+    return float(np.nanmean(ndcg(top_scored(scorer, known, K), held_out)))
 
 
 def _weigh(parts: Mapping[str, Scorer], known: sp.csr_matrix, held_out: sp.csr_matrix) -> dict[str, float]:

@@ -5,10 +5,11 @@
                    + backward[r] * preceding(x_r, i) + two_steps[r] * two_steps(x_r, i)
 
 over the distinct items x_r of the session, the latest first. The rows are those of `ml.transitions`; the weights depend
-on the session's length and are learned (`ml.session_weights`), so a score is a probability. How often people come back
-to what they just had differs most between catalogues. Neighbours among sessions (VMIS-kNN: Kersbergen, Sprangers,
-Schelter, "Serenade", SIGMOD 2022) see the co-occurrences that one step of such a graph sees; two steps reach further,
-and a mixture of both with neighbours and popularity ranked no better than without those.
+on the session's length and are learned (`ml.session_weights`), so a score is a probability, or less where rows were
+cut. How often people come back to what they just had differs most between catalogues. Neighbours among sessions
+(VMIS-kNN: Kersbergen, Sprangers, Schelter, "Serenade", SIGMOD 2022) see the co-occurrences that one step of such a
+graph sees; two steps reach further, and a mixture of both with neighbours and popularity ranked no better than without
+those.
 """
 
 from __future__ import annotations

@@ -48,6 +48,12 @@ def test_reads_sessions_in_the_order_of_their_times(tmp_path, text):
         np.testing.assert_array_equal(events.times, [2, 9.5])
 
 
+def test_large_ids_stay_apart(tmp_path):
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.txt").write_text(f"SessionId,ItemId,Time\n{2**53 + 1},1,1\n{2**53},1,1\n")
+    assert sorted(read_sessions(tmp_path)[0].users.tolist()) == [2**53, 2**53 + 1]
+
+
 def test_what_is_for_validation_is_not_for_training_too(tmp_path):
     files = {
         "train_full": SESSIONS + "4\t15\t11\n",
@@ -84,16 +90,31 @@ class TestRefuses:
         with pytest.raises(FormatError, match=r"train.txt, line 1: the columns itemid are missing"):
             read_sessions(tmp_path)
 
-    @pytest.mark.parametrize("row", ["1,2,nan,4", "1,2,x,4", "1,2"])
+    @pytest.mark.parametrize(
+        "row", ["1,2,nan,4", "1,2,x,4", "1,2", "1.0,2,3,4", "-1,2,3,4", "9223372036854775808,2,3,4"]
+    )
     def test_cells_that_are_no_finite_numbers(self, tmp_path, row):
         (tmp_path / "ratings.csv").write_text(RATINGS + row + "\n")
         (tmp_path / "movies.csv").write_text(MOVIES)
-        with pytest.raises(FormatError, match=r"ratings.csv, line 4: .* finite numbers"):
+        with pytest.raises(FormatError, match=r"ratings.csv, line 4: .* others finite"):
             read_movielens(tmp_path)
 
     @pytest.mark.parametrize("name", ["train.txt.gz", "all.zip"])
     def test_damaged_files(self, tmp_path, name):
         (tmp_path / name).write_bytes(b"PK damaged")
+        with pytest.raises(FormatError, match="cannot be read"):
+            read_lightgcn(tmp_path)
+
+    def test_ids_that_no_array_holds(self, tmp_path):
+        (tmp_path / "train.txt").write_text(f"0 {2**63}\n")
+        (tmp_path / "test.txt").write_text("0 5\n")
+        with pytest.raises(FormatError, match="line 1"):
+            read_lightgcn(tmp_path)
+
+    def test_damage_within_a_compressed_file(self, tmp_path):
+        data = bytearray(gzip.compress(b"0 1 2 3\n" * 1000))
+        data[15] ^= 0xFF
+        (tmp_path / "train.txt.gz").write_bytes(bytes(data))
         with pytest.raises(FormatError, match="cannot be read"):
             read_lightgcn(tmp_path)
 

@@ -76,6 +76,7 @@ def test_where_there_are_fewer_items_the_rest_is_none(featurizer, observed):
     found = featurizer.candidates(histories.tocsr())
     assert set(found.items[0].tolist()) == {3, 9, -1}
     assert not found.features[found.items < 0].any()
+    assert found.features[0, 0, featurizer.names.index("score")] == 1  # of these two, not of all items
 
 
 def test_nobody_has_no_candidates(featurizer, observed):

@@ -1,4 +1,4 @@
-"""How well films are recommended that nobody has seen yet, by what is written about them.
+"""How well films are recommended that nobody has liked yet, by what is written about them.
 
 Several moments, evenly over the last half of the events; an item is cold that is first taken up after one. Each user
 who took up a cold item, and a warm one before, is asked for the cold ones alone. What was written later is not known.

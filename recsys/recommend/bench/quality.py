@@ -1,10 +1,11 @@
 """Bench `quality`: how well the models of `ml/` recommend, on a split of real data that it is given.
 
-Everything is trained, and chosen by validation, on the training part alone. Measured as the LightGCN evaluator does:
-all items are ranked, those of the training are left out, recall@20 is hits over |test|, and NDCG's ideal list is as
-long as min(20, |test|). Sessions are asked for each next item of each test session.
+Everything is trained, and what is chosen is chosen by validation, on the training part alone; the fixed knobs are the
+same for all data. Measured as the LightGCN evaluator does: all items are ranked, those of the training are left out,
+recall@20 is hits over |test|, and NDCG's ideal list is as long as min(20, |test|). Sessions are asked for each next
+item of each test session.
 
-No service is needed: it runs in this process, in one thread.
+No service is needed: it runs in this process. For one thread, set OMP_NUM_THREADS and OPENBLAS_NUM_THREADS to 1.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ml import sessions
 from ml.formats import Events, FormatError, MovieLens, read_lightgcn, read_movielens, read_sessions
 from ml.interactions import from_arrays
 from ml.list_metrics import catalogue_coverage
-from ml.metrics import compare, hit_rate, ndcg, recall, reciprocal_rank, summarise
+from ml.metrics import Summary, compare, hit_rate, ndcg, recall, reciprocal_rank, summarise
 from ml.recipe import RecipeConfig, recency_weighted, train
 from ml.session_data import SessionEvents, concatenate
 from ml.session_data import from_arrays as session_events
@@ -34,7 +35,6 @@ from recsys.bench.result import BenchOptions, BenchResult
 from recsys.recommend.bench.cold import measure_cold
 
 SERVICES = False
-FORMATS = ("lightgcn", "movielens", "sessions")
 K = 20
 LIKED = 4.0  # stars from which on a rating says that somebody liked a film
 LATEST = 0.2  # of each user's ratings are the test
@@ -55,8 +55,8 @@ def run(options: BenchOptions) -> BenchResult:
     kind = options.format or guess_format(options.path)
     try:
         return _BY_FORMAT[kind](options.path, options)
-    except FormatError as error:
-        raise CommandError(str(error)) from error
+    except ValueError as error:  # a FormatError, or too little to train with
+        raise CommandError(f"{options.path}: {error}") from error
 
 
 def guess_format(folder: Path) -> str:
@@ -109,6 +109,8 @@ def _matrices(known: Events, later: Events) -> tuple[sp.csr_matrix, sp.csr_matri
     )
     second = sp.csr_matrix(second - second.multiply(first != 0))
     second.eliminate_zeros()
+    if not second.nnz:
+        raise CommandError("Whatever is in the test part is in the training part too.")
     return first, second
 
 
@@ -135,7 +137,7 @@ def _measure_matrices(
         {
             "models": models,
             "served": best,
-            "ndcg_gain_at_least": {name: float(low) for name, low in beaten.items()},
+            "ndcg_gain_at_least": {name: float(low) for name, low in beaten.items() if np.isfinite(low)},
             "weights": trained.weights,
             "users": len(judged),
             "items": known.shape[1],
@@ -157,9 +159,13 @@ def _figures(ranked: NDArray[np.int64], later: sp.csr_matrix, n_items: int) -> F
     figures: Figures = {}
     for name, metric in _METRICS.items():
         summary = summarise(metric(ranked, later))
-        figures[f"{name}@{K}"] = summary.mean
-        figures[f"±{name}@{K}"] = summary.interval().high - summary.mean if summary.users > 1 else 0.0
+        figures |= {f"{name}@{K}": summary.mean, f"±{name}@{K}": _margin(summary)}
     return figures | {f"coverage@{K}": catalogue_coverage(ranked, n_items)}
+
+
+def _margin(summary: Summary) -> float:
+    """Half of the 95% interval; 0 for one user, of whom nothing follows."""
+    return summary.interval().high - summary.mean if summary.users > 1 else 0.0
 
 
 def table(models: Mapping[str, Figures], seconds: Mapping[str, float]) -> str:
@@ -188,6 +194,8 @@ def _run_sessions(folder: Path, options: BenchOptions) -> BenchResult:
     model = sessions.fit(everything, config, weights)
     trained_cpu = time.process_time() - cpu
     asked = evaluate_next_item(model, test, K)
+    if not len(asked.ranks):
+        raise CommandError("No test session has a second event, so there is nothing to ask for.")
     untuned = evaluate_next_item(sessions.fit(everything, config), test, K)
     baseline = evaluate_next_item(Popular(everything), test, K)
     figures = {
@@ -216,7 +224,7 @@ def _next_item(hits: NDArray[np.float64], reciprocal_ranks: NDArray[np.float64])
     found: Figures = {}
     for name, values in (("hr", hits), ("mrr", reciprocal_ranks)):
         summary = summarise(values)
-        found |= {f"{name}@{K}": summary.mean, f"±{name}@{K}": summary.interval().high - summary.mean}
+        found |= {f"{name}@{K}": summary.mean, f"±{name}@{K}": _margin(summary)}
     return found
 
 

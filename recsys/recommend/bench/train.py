@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from django.conf import settings
 
 from ml import als, item_graph
 from ml.als import AlsConfig
@@ -82,6 +83,8 @@ def measure(interactions: int) -> dict[str, float]:
 
 def _in_process_of_its_own(interactions: int) -> dict[str, float]:
     code = f"import json; from recsys.recommend.bench.train import measure; print(json.dumps(measure({interactions})))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True, cwd=settings.BASE_DIR
+    )
     found: dict[str, float] = json.loads(done.stdout)
     return found

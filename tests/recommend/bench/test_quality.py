@@ -100,3 +100,25 @@ def test_there_must_be_something_to_test_by(tmp_path):
     (tmp_path / "test.txt").write_text("\n")
     with pytest.raises(CommandError, match="something to test by"):
         bench(str(tmp_path))
+
+
+def test_what_is_tested_must_not_be_known(tmp_path):
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.txt").write_text("0 1 2\n")
+    with pytest.raises(CommandError, match="in the training part too"):
+        bench(str(tmp_path))
+
+
+def test_says_what_is_too_little_to_train_with(tmp_path):
+    (tmp_path / "train.txt").write_text("0 1\n1 2\n")
+    (tmp_path / "test.txt").write_text("0 2\n")
+    with pytest.raises(CommandError, match="nothing can be held out"):
+        bench(str(tmp_path))
+
+
+def test_sessions_of_one_event_ask_for_nothing(tmp_path):
+    rows = [f"{session},{item},{10 * session + item}" for session in range(30) for item in range(4)]
+    (tmp_path / "train.txt").write_text("\n".join(["SessionId,ItemId,Time", *rows]))
+    (tmp_path / "test.txt").write_text("SessionId,ItemId,Time\n99,1,999\n")
+    with pytest.raises(CommandError, match="nothing to ask for"):
+        bench(str(tmp_path))
