@@ -67,6 +67,16 @@ class MovieLens:
     tags: dict[int, list[tuple[str, float]]] = field(default_factory=dict)
 
 
+def guess_format(folder: Path) -> str:
+    """The format of a folder: films have a file of ratings, and sessions a line of columns. FormatError."""
+    if _find(folder, "ratings", needed=False):
+        return "movielens"
+    train = _find(folder, "train")
+    assert train is not None
+    with train.open() as text:
+        return "sessions" if _SESSION_COLUMNS[0] in text.readline().lower() else "lightgcn"
+
+
 def read_lightgcn(folder: Path) -> tuple[Events, Events]:
     """The events of train and test."""
     return _read_adjacency(_find(folder, "train")), _read_adjacency(_find(folder, "test"))

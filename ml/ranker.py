@@ -25,6 +25,10 @@ class RankerUnavailable(RuntimeError):
     """LightGBM cannot be loaded on this machine."""
 
 
+class NothingToLearn(ValueError):
+    """No user has a relevant candidate."""
+
+
 @dataclass(frozen=True)
 class RankerConfig:
     """`trees` of at most `leaves`, each for `learning_rate` of the step; leaves hold at least `least` candidates. The
@@ -86,13 +90,13 @@ def fit(
     """Learn to order candidates: `features` (n_users, k, n_features), `relevant` (n_users, k).
 
     Of users without a relevant candidate nothing can be learned, and they are left out. `given` (n_users, k) says
-    which candidates there are (all), `weights` (n_users, k) how much each counts (1). ValueError where no user is left,
-    for shapes that do not fit and for numbers that are not finite; RankerUnavailable.
+    which candidates there are (all), `weights` (n_users, k) how much each counts (1). NothingToLearn where no user is
+    left, ValueError for shapes that do not fit and for numbers that are not finite; RankerUnavailable.
     """
     _check(features, relevant, names, given, weights)
     chosen = np.asarray(relevant.any(axis=1))
     if not chosen.any():
-        raise ValueError("No user has a relevant candidate: there is nothing to learn from.")
+        raise NothingToLearn("No user has a relevant candidate: there is nothing to learn from.")
     inside: NDArray[np.bool_] = np.repeat(chosen[:, None], relevant.shape[1], axis=1)
     if given is not None:
         inside &= given

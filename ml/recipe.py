@@ -29,7 +29,7 @@ from ml.ease import EaseConfig
 from ml.item_graph import ItemGraphConfig
 from ml.linear import Unweighted
 from ml.metrics import compare, ndcg
-from ml.ranker import Ranker, RankerConfig, RankerUnavailable, reordered
+from ml.ranker import NothingToLearn, Ranker, RankerConfig, RankerUnavailable, reordered
 from ml.ranker_features import Candidates, Featurizer, labels
 from ml.ranking import best_of, top_scored
 from ml.scorers import Scorer
@@ -227,10 +227,10 @@ def _fit_again(
     observed: sp.csr_matrix, trial: Models, config: RecipeConfig, rng: np.random.Generator, clock: Clock
 ) -> Models:
     """The same models of everything."""
-    chosen = replace(trial.als, epochs=config.again)
+    again = replace(trial.als, epochs=config.again)
     with clock.takes("ials"):
-        factors = als.fit(observed, chosen, rng, start=trial.factors)
-    return _models(observed, factors, chosen, trial.ease, config, clock, trial.dated)
+        factors = als.fit(observed, again, rng, start=trial.factors)
+    return _models(observed, factors, trial.als, trial.ease, config, clock, trial.dated)
 
 
 def _models(
@@ -306,7 +306,7 @@ def _learn(
     taught = np.arange(len(found.items)) % 5 != 0
     try:
         learned = _fit_ranker(found, relevant, taught, making.names, config, seed)
-    except (ValueError, RankerUnavailable) as error:
+    except (NothingToLearn, RankerUnavailable) as error:
         return None, str(error)
     judged = ~taught
     ranked = reordered(found.items[judged], learned.score(found.features[judged]))[:, :K]

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from ml.formats import FormatError, read_lightgcn, read_movielens, read_sessions
+from ml.formats import FormatError, guess_format, read_lightgcn, read_movielens, read_sessions
 
 RATINGS = "userId,movieId,rating,timestamp\n1,31,2.5,1260759144\n2,7,5.0,1260759179\n"
 MOVIES = 'movieId,title,genres\n31,"Minds, Dangerous (1995)",Drama|War\n7,Sabrina,(no genres listed)\n'
@@ -67,6 +67,21 @@ def test_what_is_for_validation_is_not_for_training_too(tmp_path):
     assert valid is not None
     assert train.users.tolist() == [1, 3]
     assert valid.users.tolist() == [4]
+
+
+def test_the_format_is_seen_by_the_files_and_their_first_line(tmp_path):
+    train = tmp_path / "train.txt"
+    train.write_text("0 1 2\n")
+    assert guess_format(tmp_path) == "lightgcn"
+    train.write_text(SESSIONS + "damaged\n")
+    assert guess_format(tmp_path) == "sessions"
+    with zipfile.ZipFile(tmp_path / "films.zip", "w") as archive:
+        archive.writestr("ml/ratings.csv", RATINGS)
+    assert guess_format(tmp_path) == "movielens"
+    train.unlink()
+    (tmp_path / "films.zip").unlink()
+    with pytest.raises(FormatError, match="holds no file train"):
+        guess_format(tmp_path)
 
 
 class TestRefuses:

@@ -21,7 +21,7 @@ from django.core.management.base import CommandError
 from numpy.typing import NDArray
 
 from ml import sessions
-from ml.formats import Events, FormatError, MovieLens, read_lightgcn, read_movielens, read_sessions
+from ml.formats import Events, MovieLens, guess_format, read_lightgcn, read_movielens, read_sessions
 from ml.interactions import from_arrays
 from ml.list_metrics import catalogue_coverage
 from ml.metrics import Summary, compare, hit_rate, ndcg, recall, reciprocal_rank, summarise
@@ -52,23 +52,10 @@ _METRICS: dict[str, Callable[[NDArray[np.integer], sp.csr_matrix], NDArray[np.fl
 def run(options: BenchOptions) -> BenchResult:
     if options.path is None:
         raise CommandError("Name the folder of the data: manage.py bench quality PATH [--format lightgcn].")
-    kind = options.format or guess_format(options.path)
     try:
-        return _BY_FORMAT[kind](options.path, options)
+        return _BY_FORMAT[options.format or guess_format(options.path)](options.path, options)
     except ValueError as error:  # a FormatError, or too little to train with
         raise CommandError(f"{options.path}: {error}") from error
-
-
-def guess_format(folder: Path) -> str:
-    """The format of a folder, by the names of its files: films have ratings, and sessions columns."""
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    if any(name.startswith("ratings.") for name in names):
-        return "movielens"
-    try:
-        read_sessions(folder)
-    except FormatError:
-        return "lightgcn"
-    return "sessions"
 
 
 def _run_lightgcn(folder: Path, options: BenchOptions) -> BenchResult:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from recsys.recommend.bench.quality import guess_format
 from tests.ml.planted import leave_one_out, planted
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
@@ -77,13 +76,6 @@ def test_movielens(tmp_path, rng):
     result = bench(str(tmp_path))
     assert result["details"]["interactions"] < 7 * 60  # what was not liked, and the latest, are left out
     assert "cold_users" in result["details"]
-
-
-def test_the_format_is_seen_by_the_files(tmp_path, rng):
-    write_lightgcn(tmp_path, rng)
-    assert guess_format(tmp_path) == "lightgcn"
-    (tmp_path / "ratings.csv").write_text("")
-    assert guess_format(tmp_path) == "movielens"
 
 
 @pytest.mark.parametrize(
