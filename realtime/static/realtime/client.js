@@ -538,7 +538,7 @@ class Connection {
 class Share {
   #name; #options; #hooks; #channel; #isClosed = false;
   #alarms = new Alarms();
-  #session = ""; #isJoined = false; #leave = () => {};
+  #session = ""; #before = ""; #isJoined = false; #leave = () => {}; // this tab's session, and the one before it
   #candidacy = null;
   // While this tab leads:
   #connection = null; #status = {}; #resign = () => {};
@@ -578,6 +578,7 @@ class Share {
 
   #join() {
     this.#leave();
+    this.#before = this.#session;
     const session = (this.#session = crypto.randomUUID());
     this.#isJoined = false;
     this.#hooks.onStatus("down", "");
@@ -611,7 +612,7 @@ class Share {
       this.#resign(); // its lock was stolen while it slept
       this.#join();
     } else if (message.to) {
-      if (message.to === this.#session) this.#take(message);
+      if (message.to === this.#session || (message.to === this.#before && isLastWord(message))) this.#take(message);
     } else if (this.#connection) {
       this.#serve(message);
     }
@@ -709,6 +710,9 @@ class Share {
     this.#tell(this.#session, message); // at last: it may be this tab's last
   }
 }
+
+// Who leads lets its lock go when it ends for good, and the next may have the lock before it has heard of the end.
+function isLastWord({ type, status }) { return type === "error" || status === "closed"; }
 
 // What is none would be refused with everything else in the same address or body.
 function isText(value, longest) {

@@ -13,6 +13,13 @@ KEEPING = 3  # times that a page is left: a browser short of time or memory keep
 EACH = pytest.mark.parametrize("transport", ["websocket", "sse", "poll"])
 # A tab whose timers the browser does not let go off.
 WITHOUT_TIMERS = "window.setTimeout = () => 0;"
+# A tab that hears of others half a second after they have spoken.
+SLOW_OF_HEARING = """
+    const { set } = Object.getOwnPropertyDescriptor(BroadcastChannel.prototype, "onmessage");
+    Object.defineProperty(BroadcastChannel.prototype, "onmessage", {
+        set(hear) { set.call(this, (event) => setTimeout(hear, 500, event)); },
+    });
+"""
 WITHOUT_LOCKS = "delete Navigator.prototype.locks;"
 
 
@@ -75,6 +82,18 @@ def test_state_errors_and_losses_are_those_of_all(two, server):
     for tab in two:
         tab.is_in("closed")
         assert tab.seen("errors") == [4401]
+
+
+def test_an_end_is_heard_where_the_lock_of_who_led_comes_before_its_words(open_tab, server):
+    leader = share(open_tab(), "news")
+    leader.is_in("live")
+    follower = share(open_tab(script=SLOW_OF_HEARING), "news")
+    follower.is_in("live")
+    server.say_goodbye(code=4401)
+    for tab in (leader, follower):
+        tab.is_in("closed")
+        assert tab.seen("errors") == [4401]
+    wait_for(lambda: not server.connections)
 
 
 def test_a_tab_that_comes_after_the_end_begins_anew(two, server, open_tab):
