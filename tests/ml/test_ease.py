@@ -30,6 +30,21 @@ def test_more_regularisation_makes_smaller_weights(rng):
     assert small < 0.5 * large
 
 
+def test_many_items_are_solved_in_blocks_as_at_once(rng):
+    n_items = ease._BLOCK + 90
+    observed = sp.random(300, n_items, 0.05, format="csr", rng=rng, dtype=np.float32)
+    inverse = np.linalg.inv((observed.T @ observed).toarray().astype(np.float64) + 2.0 * np.eye(n_items))
+    plain = inverse / -np.diag(inverse)
+    np.fill_diagonal(plain, 0)
+    np.testing.assert_allclose(ease.fit(observed, EaseConfig(2.0)).weights, plain, rtol=1e-4, atol=1e-7)
+
+
+def test_says_that_a_regularisation_is_too_small_to_solve_anything():
+    always_together = sp.csr_matrix(np.ones((50, 3), dtype=np.float32))
+    with pytest.raises(ValueError, match="take a larger one"):
+        ease.fit(always_together, EaseConfig(1e-300))
+
+
 def test_refuses_more_items_than_anybody_has_memory_for():
     with pytest.raises(ValueError, match="20,001 items"):
         ease.fit(sp.csr_matrix((1, 20_001), dtype=np.float32))
