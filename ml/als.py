@@ -14,23 +14,28 @@ Tikk, RecSys 2011).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ml.linear import check_weights
+
 Floats = NDArray[np.float32]
 
 _CHUNK = 1 << 18  # numbers of factors at a time: 1 MB, which stay in the processor's cache for all steps
+_LONG = 1 << 22  # numbers of factors from which on a single row is summed up in parts
 
 
 @dataclass(frozen=True)
 class AlsConfig:
-    """`dimensions` d, `unobserved` a, `regularisation` l, `frequency_exponent` nu; `epochs` over both sides, with
-    `cg_steps` conjugate gradient steps for each row in each."""
+    """`dimensions` d; `unobserved`, the weight of all pairs together over that of the observed ones, from which a
+    follows; `regularisation` l, `frequency_exponent` nu; `epochs` over both sides, with `cg_steps` conjugate gradient
+    steps for each row in each."""
 
     dimensions: int = 64
     unobserved: float = 0.3
@@ -83,10 +88,7 @@ def fit(
 
     ValueError for weights that are not finite and positive, and for a start of another shape.
     """
-    by_user = sp.csr_matrix(observed, dtype=np.float32)
-    by_user.sum_duplicates()
-    if by_user.nnz and not (np.isfinite(by_user.data).all() and by_user.data.min() > 0):
-        raise ValueError("Confidence weights must be finite and above 0.")
+    by_user = check_weights(observed)
     by_item = by_user.T.tocsr()
     users = np.zeros((by_user.shape[0], config.dimensions), dtype=np.float32)
     unobserved = _unobserved_weight(by_user, config)
@@ -101,13 +103,10 @@ def fit(
     return AlsFactors(users=users, items=items, unobserved=unobserved)
 
 
-def fold_in_many(
-    observed: sp.csr_matrix, items: Floats, unobserved: float, config: AlsConfig, cg_steps: int = 12
-) -> Floats:
-    """The vectors (n_users, d) of many users at once, given `items` (n_items, d); each close to that of `fold_in`."""
-    by_user = sp.csr_matrix(observed, dtype=np.float32)
-    users = np.zeros((by_user.shape[0], items.shape[1]), dtype=np.float32)
-    return _half_step(by_user, users, items, unobserved, replace(config, cg_steps=cg_steps))
+def fold_in_many(observed: sp.csr_matrix, items: Floats, unobserved: float, config: AlsConfig) -> Floats:
+    """The vectors (n_users, d) of many users at once, given `items` (n_items, d); each is that of `fold_in`."""
+    folding = Folding(items, unobserved, config)
+    return np.asarray(folding.rotated_users(observed) @ folding.rotation.T, dtype=np.float32)
 
 
 def gram(factors: Floats) -> Floats:
@@ -139,6 +138,59 @@ def fold_in(history_factors: Floats, weights: Floats, side: ItemSide, config: Al
     return FoldedUser(vector=carried.sum(axis=0).astype(np.float32), carried=carried.astype(np.float32))
 
 
+class Folding:
+    """Folds many users in: what all of them need of the `items` (n_items, d) is computed once.
+
+    With the Gram matrix G = Q diag(g) Q', and in the basis Q, the system of a user is diag(a g + ridge) plus a product
+    as small as the history, which the identity of Woodbury solves in O(n_history^2 (n_history + d)).
+    """
+
+    def __init__(self, items: Floats, unobserved: float, config: AlsConfig) -> None:
+        values, rotation = np.linalg.eigh(gram(items).astype(np.float64))
+        self.rotation = rotation.astype(np.float32)  # (d, d): Q
+        self.items = np.asarray(items @ self.rotation, dtype=np.float32)  # (n_items, d): their factors in the basis Q
+        self._values = np.maximum(values, 0) * unobserved
+        self._unobserved, self._config = unobserved, config
+
+    def rotated_users(self, histories: sp.csr_matrix) -> Floats:
+        """The vectors (n_users, d) of histories (n_users, n_items) of confidence weights, in the basis Q.
+
+        Their product with `items` is that of the vectors and factors as they are.
+        """
+        rows = sp.csr_matrix(histories, dtype=np.float32)
+        dimensions = self.items.shape[1]
+        found = np.zeros((rows.shape[0], dimensions), dtype=np.float32)
+        for part in _parts(np.diff(rows.indptr), dimensions):
+            entries = _entries(rows, part)
+            weights = rows.data[entries]
+            ridge = _ridge(weights.sum(axis=1), len(self.items), self._unobserved, self._config)
+            scale = (1 / np.sqrt(self._values + ridge[:, None])).astype(np.float32)
+            if entries.shape[1] > dimensions:
+                found[part] = self._solve_long(rows.indices[entries], weights, scale)
+            else:
+                found[part] = self._solve_short(rows.indices[entries], weights, scale)
+        return found
+
+    def _solve_short(self, history: NDArray[np.integer], weights: Floats, scale: Floats) -> Floats:
+        root = np.sqrt(weights)[:, :, None]
+        factors = self.items[history] * root * scale[:, None, :]
+        system = np.matmul(factors, factors.transpose(0, 2, 1))
+        system[:, *np.diag_indices(system.shape[1])] += 1
+        solved = np.asarray(np.linalg.solve(system, root)[:, :, 0], dtype=np.float32)
+        return np.asarray(_sums(solved, factors) * scale)
+
+    def _solve_long(self, history: NDArray[np.integer], weights: Floats, scale: Floats) -> Floats:
+        found = np.empty_like(scale)
+        for row, by in enumerate(scale):
+            system, target = np.eye(len(by), dtype=np.float32), np.zeros(len(by), dtype=np.float32)
+            for [factors], [own] in _Pieces(history[[row]], weights[[row]], self.items):
+                scaled = factors * by
+                system += (scaled * own[:, None]).T @ scaled
+                target += own @ scaled
+            found[row] = scipy.linalg.solve(system, target, assume_a="pos") * by
+        return found
+
+
 @dataclass(frozen=True)
 class AlsScorer:
     """Scores by folding histories in, given the `items` (n_items, d) and the weight a of an `unobserved` pair."""
@@ -151,15 +203,21 @@ class AlsScorer:
     def n_items(self) -> int:
         return len(self.items)
 
+    @cached_property
+    def _folding(self) -> Folding:
+        return Folding(self.items, self.unobserved, self.config)
+
+    @cached_property
+    def _side(self) -> ItemSide:
+        return ItemSide(gram(self.items), self.n_items, self.unobserved)
+
     def score(self, histories: sp.csr_matrix) -> Floats:
         """The scores (n_users, n_items) for histories (n_users, n_items) of confidence weights."""
-        users = fold_in_many(histories, self.items, self.unobserved, self.config)
-        return np.asarray(users @ self.items.T, dtype=np.float32)
+        return np.asarray(self._folding.rotated_users(histories) @ self._folding.items.T, dtype=np.float32)
 
     def carried(self, history: NDArray[np.integer], weights: Floats, items: NDArray[np.integer]) -> Floats:
         """What each item of a history brings to the scores of `items`: (len(history), len(items))."""
-        side = ItemSide(gram(self.items), self.n_items, self.unobserved)
-        folded = fold_in(self.items[history], weights, side, self.config)
+        folded = fold_in(self.items[history], weights, self._side, self.config)
         return np.asarray(folded.carried @ self.items[items].T, dtype=np.float32)
 
 
@@ -185,10 +243,10 @@ def _half_step(rows: sp.csr_matrix, old: Floats, other: Floats, unobserved: floa
     solved = np.zeros_like(old)
     weighted_gram = np.float32(unobserved) * gram(other)
     for part in _parts(np.diff(rows.indptr), other.shape[1]):
-        entries = rows.indptr[part][:, None] + np.arange(rows.indptr[part[0] + 1] - rows.indptr[part[0]])
+        entries = _entries(rows, part)
         weights = rows.data[entries]
         ridge = _ridge(weights.sum(axis=1), other.shape[0], unobserved, config).astype(np.float32)
-        solved[part] = _solve(weights, old[part], other[rows.indices[entries]], weighted_gram, ridge, config.cg_steps)
+        solved[part] = _solve(rows.indices[entries], weights, other, old[part], weighted_gram, ridge, config.cg_steps)
     return solved
 
 
@@ -202,18 +260,59 @@ def _parts(counts: NDArray[np.integer], dimensions: int) -> Iterator[NDArray[np.
             yield from (order[begin : min(begin + step, end)] for begin in range(start, end, step))
 
 
-def _solve(weights: Floats, start: Floats, factors: Floats, weighted_gram: Floats, ridge: Floats, steps: int) -> Floats:
+def _entries(rows: sp.csr_matrix, part: NDArray[np.intp]) -> NDArray[np.integer]:
+    """Where the entries of rows of one length are: (len(part), n_entries of each)."""
+    return np.asarray(rows.indptr[part][:, None] + np.arange(rows.indptr[part[0] + 1] - rows.indptr[part[0]]))
+
+
+def _solve(
+    columns: NDArray[np.integer],
+    weights: Floats,
+    other: Floats,
+    start: Floats,
+    weighted_gram: Floats,
+    ridge: Floats,
+    steps: int,
+) -> Floats:
     """Conjugate gradients on (a G + sum of c y y' + ridge I) x = sum of c y, for n rows of m entries each at once.
 
-    `weights` c (n, m), `start` (n, d), `factors` y (n, m, d), `ridge` (n,).
+    `columns` of y (n, m) among `other` (n_other, d), `weights` c (n, m), `start` (n, d), `ridge` (n,).
     """
+    if columns.size * other.shape[1] <= _LONG:
+        pieces: Iterable[tuple[Floats, Floats]] = [(other[columns], weights)]
+    else:  # one row of so many entries that their factors are not to be in memory together
+        pieces = _Pieces(columns, weights, other)
 
     def apply(x: Floats) -> Floats:
-        predicted = np.matmul(factors, x[:, :, None])[:, :, 0]
-        return np.asarray(x @ weighted_gram + _sums(weights * predicted, factors) + ridge[:, None] * x)
+        total = x @ weighted_gram + ridge[:, None] * x
+        for factors, own in pieces:
+            total += _sums(own * np.matmul(factors, x[:, :, None])[:, :, 0], factors)
+        return np.asarray(total)
 
+    target = np.sum([_sums(own, factors) for factors, own in pieces], axis=0)
+    return _conjugate_gradients(apply, target, start, steps)
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """The factors (n, some, d) of `columns` (n, m), and their `weights` (n, some), made anew whenever they are gone
+    through."""
+
+    columns: NDArray[np.integer]
+    weights: Floats
+    factors: Floats
+
+    def __iter__(self) -> Iterator[tuple[Floats, Floats]]:
+        step = max(1, _CHUNK // self.factors.shape[1])
+        for begin in range(0, self.columns.shape[1], step):
+            piece = slice(begin, begin + step)
+            yield self.factors[self.columns[:, piece]], self.weights[:, piece]
+
+
+def _conjugate_gradients(apply: Callable[[Floats], Floats], target: Floats, start: Floats, steps: int) -> Floats:
+    """Solve `apply(x) = target` (n, d), n systems at once, from `start`."""
     x = start.copy()
-    residual = _sums(weights, factors) - apply(x)
+    residual = target - apply(x)
     direction = residual.copy()
     squared = np.einsum("ij,ij->i", residual, residual)
     for _ in range(steps):

@@ -20,12 +20,16 @@ from ml.scorers import Scorer
 
 Floats = NDArray[np.float32]
 
+_ROWS = 16  # at a time
+
 GRID = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.5)
 
 
 def scaled(scores: Floats) -> Floats:
-    """`scores` (n_users, n_items), each row divided by the root mean square of its entries that are not 0."""
-    return np.asarray(scores / _lengths(scores)[:, None], dtype=np.float32)
+    """`scores` (n_users, n_items), each row divided by the root mean square of its entries that are not 0: in place, as
+    a new block takes ten times as long as the division."""
+    scores /= _lengths(scores)[:, None]
+    return scores
 
 
 def _lengths(scores: Floats) -> Floats:
@@ -40,10 +44,12 @@ def blend(parts: Sequence[Floats], weights: Sequence[float]) -> Floats:
     """The weighted sum of scaled score blocks of one shape. ValueError where there are not as many weights as parts."""
     if len(parts) != len(weights) or not parts:
         raise ValueError(f"{len(parts)} blocks of scores and {len(weights)} weights: one each, and at least one.")
+    asked = [(part, np.float32(weight)) for part, weight in zip(parts, weights, strict=True) if weight]
     total = np.zeros_like(parts[0], dtype=np.float32)
-    for part, weight in zip(parts, weights, strict=True):
-        if weight:
-            total += np.float32(weight) * part
+    for start in range(0, len(total), _ROWS):  # what is multiplied stays in the processor's cache
+        rows = slice(start, start + _ROWS)
+        for part, weight in asked:
+            total[rows] += weight * part[rows]
     return total
 
 
@@ -94,17 +100,25 @@ def candidates(parts: Mapping[str, Floats], seen: sp.csr_matrix, k: int) -> NDAr
     return best
 
 
+@dataclass(frozen=True)
+class Weighed:
+    """The weights by name, and the validation metric that they reached."""
+
+    weights: dict[str, float]
+    reached: float
+
+
 def choose_weights(
     names: Sequence[str],
     judge: Callable[[Mapping[str, float]], float],
     *,
     grid: Sequence[float] = GRID,
     rounds: int = 2,
-) -> dict[str, float]:
+) -> Weighed:
     """Weights for each of `names` that `judge` (a validation metric; larger is better) likes best.
 
     Starts with the best single one at 1, which stays at 1; the others go through `grid` one after the other, `rounds`
-    times or until nothing changes. Of equals the smaller weight stays, so a model that helps nothing has 0.
+    times or until nothing changes. A weight moves only where that is better, so a model that helps nothing has 0.
     """
     if not names:
         raise ValueError("Nothing to blend.")
@@ -122,4 +136,4 @@ def choose_weights(
                     best, weights = found, weights | {name: weight}
         if weights == before:
             break
-    return weights
+    return Weighed(weights, best)

@@ -58,10 +58,14 @@ def ndcg(ranked: NDArray[np.integer], relevant: sp.csr_matrix) -> Floats:
 
     Järvelin, Kekäläinen, "Cumulated gain-based evaluation of IR techniques" (TOIS 2002), binary gains.
     """
-    discounts = 1 / np.log2(np.arange(2, ranked.shape[1] + 2))
+    return ndcg_of_hits(hits(ranked, relevant), _counts(relevant))
+
+
+def ndcg_of_hits(found: NDArray[np.bool_], relevant: NDArray[np.integer]) -> Floats:
+    """The same of `found` (n_users, k), which places hold a hit, and how many items are `relevant` (n_users,)."""
+    discounts = 1 / np.log2(np.arange(2, found.shape[1] + 2))
     ideal = np.concatenate([[0.0], np.cumsum(discounts)])
-    best = ideal[np.minimum(_counts(relevant), ranked.shape[1])]
-    return _per_user(hits(ranked, relevant) @ discounts, best)
+    return _per_user(found @ discounts, ideal[np.minimum(relevant, found.shape[1])])
 
 
 def hit_rate(ranked: NDArray[np.integer], relevant: sp.csr_matrix) -> Floats:

@@ -36,7 +36,7 @@ class RankerConfig:
 
     trees: int = 100
     leaves: int = 15
-    learning_rate: float = 0.05
+    learning_rate: float = 0.1
     least: int = 1000
     cut: int = 20
     threads: int = 1

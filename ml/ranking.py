@@ -39,18 +39,44 @@ def top_scored(scorer: Scorer, histories: sp.csr_matrix, k: int) -> NDArray[np.i
 def best_of(scores: NDArray[np.float32], seen: sp.csr_matrix, k: int) -> NDArray[np.int64]:
     """The `k` items of the highest scores (n_users, n_items) in each row, best first, without the entries of `seen`.
 
-    Of equal scores any may be first. -1 where there are no more, as for what is scored -inf.
+    Of equal scores any may be first. -1 where there are no more, as for what is scored -inf. The entries of `seen` are
+    overwritten meanwhile, and restored.
     """
-    answer = np.full((scores.shape[0], k), -1, dtype=np.int64)
-    k_found = min(k, scores.shape[1])
-    if not k_found:
+    n_users, n_items = scores.shape
+    answer = np.full((n_users, k), -1, dtype=np.int64)
+    if not n_users or not n_items:
         return answer
-    losses = -scores
-    losses[np.repeat(np.arange(seen.shape[0]), np.diff(seen.indptr)), seen.indices] = np.inf
-    best = np.argpartition(losses, k_found - 1, axis=1)[:, :k_found]
-    values = np.take_along_axis(losses, best, axis=1)
-    order = np.argsort(values, axis=1, kind="stable")
-    found = np.take_along_axis(best, order, axis=1)
-    found[np.take_along_axis(values, order, axis=1) == np.inf] = -1
-    answer[:, :k_found] = found
+    rows = np.repeat(np.arange(n_users), np.diff(seen.indptr))
+    hidden = scores[rows, seen.indices]
+    scores[rows, seen.indices] = -np.inf
+    bounds = _lower_bounds(scores, k)
+    is_found = scores >= bounds[:, None]
+    _leave_largest(is_found, scores, k)
+    who, items = np.nonzero(is_found)
+    order = np.lexsort((-scores[who, items], who))
+    who, items = who[order], items[order]
+    places = np.arange(len(who)) - np.searchsorted(who, who, side="left")
+    answer[who[places < k], places[places < k]] = items[places < k]
+    scores[rows, seen.indices] = hidden
     return answer
+
+
+def _lower_bounds(scores: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    """What the k-th largest score of each row is not below, (n_users,), and above -inf.
+
+    The k-th largest of the maxima of 4 k parts of the row, which is near it and takes a tenth of the time.
+    """
+    n_users, n_items = scores.shape
+    parts = 4 * k
+    lowest = np.finfo(np.float32).min
+    if n_items < 2 * parts:
+        return np.full(n_users, lowest, dtype=np.float32)
+    maxima = scores[:, : n_items - n_items % parts].reshape(n_users, -1, parts).max(axis=1)
+    return np.maximum(np.partition(maxima, parts - k, axis=1)[:, parts - k], lowest)
+
+
+def _leave_largest(is_found: NDArray[np.bool_], scores: NDArray[np.float32], k: int) -> None:
+    """Of rows where far more than `k` are found, as where few differ from 0, leave `k` of the largest."""
+    for row in np.flatnonzero(np.count_nonzero(is_found, axis=1) > 8 * k):
+        found = np.flatnonzero(is_found[row])
+        is_found[row, found[np.argpartition(scores[row, found], len(found) - k)[: len(found) - k]]] = False

@@ -16,32 +16,44 @@ def observed(rng) -> sp.csr_matrix:
 
 
 @pytest.fixture
-def featurizer(observed) -> Featurizer:
+def featurizer(observed, rng) -> Featurizer:
     graph, counts = item_graph.fit(observed), popularity.fit(observed)
-    norms = np.arange(observed.shape[1], dtype=np.float32)
+    factors = rng.normal(size=(observed.shape[1], 3)).astype(np.float32)
     parts: dict[str, Scorer] = {"graph": graph, "popularity": counts, "idle": counts}
     weights = {"graph": 1.0, "popularity": 0.1, "idle": 0.0}
-    return Featurizer(parts, weights, sp.csr_matrix(graph.weights), counts.counts, norms, k=10)
+    return Featurizer(parts, weights, sp.csr_matrix(graph.weights), counts.counts, factors, k=10)
 
 
 def test_each_feature_is_what_it_says(featurizer, observed):
     found = featurizer.candidates(observed)
     user, place = 5, 3
     item, history = found.items[user, place], observed[user].indices
-    to_item = np.sort(featurizer.graph[history][:, [item]].toarray().ravel())
+    graph, factors = featurizer.graph.toarray(), featurizer.factors
+    to_item, popularity = graph[history, item], featurizer.popularity
+    lengths = np.linalg.norm(factors, axis=1)
+    cosines = factors[history] @ factors[item] / (lengths[history] * lengths[item])
+    scores = featurizer.scores(observed[[user]])
     expected = {
         "rank": place,
-        "largest": to_item[-1],
-        "second": to_item[-2],
+        "level": scores["graph"][0, item] + 0.1 * scores["popularity"][0, item],
+        "largest": np.sort(to_item)[-1],
+        "second": np.sort(to_item)[-2],
+        "third": np.sort(to_item)[-3],
         "support": np.count_nonzero(to_item) / np.sqrt(len(history)),
-        "popularity": np.log1p(featurizer.popularity[item]),
-        "norm": item,
+        "anchor": np.log1p(popularity[history[to_item.argmax()]]),
+        "back": graph[item, history].max(),
+        "back_sum": graph[item, history].sum(),
+        "closest": cosines.max(),
+        "closeness": cosines.mean(),
+        "agreement": graph[found.items[user], item].sum(),
+        "popularity": np.log1p(popularity[item]),
+        "norm": lengths[item],
         "history": np.log1p(len(history)),
     }
+    assert set(expected) | {"score", "by_graph", "by_popularity"} == set(featurizer.names)
     for name, value in expected.items():
         assert found.features[user, place, featurizer.names.index(name)] == pytest.approx(value, rel=1e-5), name
     assert found.features[user, 0, featurizer.names.index("score")] == 1
-    assert "idle" not in featurizer.names
     assert found.features.shape == (observed.shape[0], 10, len(featurizer.names))
 
 

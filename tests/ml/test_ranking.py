@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from ml import ranking
-from ml.ranking import top_items
+from ml.ranking import best_of, top_items
 
 
 @pytest.mark.parametrize("k", [1, 3, 7, 50])
@@ -26,3 +26,22 @@ def test_gives_what_sorting_everything_gives(rng, monkeypatch, k):
 def test_without_items_nothing_is_found():
     nothing = np.zeros((0, 4), np.float32)
     assert top_items(np.ones((2, 4), np.float32), nothing, sp.csr_matrix((2, 0)), 2).tolist() == [[-1, -1], [-1, -1]]
+
+
+@pytest.mark.parametrize("k", [1, 5, 20])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.1, 1.0])
+def test_many_items_are_ranked_as_by_sorting(rng, k, share):
+    """Whatever the share of the scores that are not 0."""
+    scores = rng.normal(size=(40, 1003)).astype(np.float32) * (rng.random((40, 1003)) < share)
+    scores[0], scores[1, 7:] = -np.inf, -np.inf
+    seen = sp.random(40, 1003, 0.05, format="csr", rng=rng)
+    before = scores.copy()
+    found = best_of(scores, seen, k)
+    np.testing.assert_array_equal(scores, before)
+    masked = np.where(seen.toarray() != 0, -np.inf, scores)
+    best = -np.sort(-masked, axis=1)[:, :k]
+    given = np.where(found < 0, -np.inf, np.take_along_axis(masked, found, axis=1))
+    np.testing.assert_array_equal(given, best)
+    for row in found:
+        there = row[row >= 0]
+        assert len(set(there.tolist())) == len(there)

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from ml import recipe
 from ml.als import AlsConfig
+from ml.collaborative import CollaborativeConfig
 from ml.metrics import ndcg, summarise
 from ml.ranker import RankerConfig
-from ml.recipe import RecipeConfig, Trained, featurizer, recency_weighted, train
+from ml.ranker_training import learn
+from ml.recipe import RecipeConfig, Trained, featurizer, train, weighted
 from tests.ml.planted import leave_one_out, planted
 
-CONFIG = RecipeConfig(
-    small_als=AlsConfig(8, unobserved=1.0), depth=30, ranker=RankerConfig(trees=10, leaves=5, least=10), share=0.2
-)
+MODELS = CollaborativeConfig(small_als=(AlsConfig(8, unobserved=1.0),))
+CONFIG = RecipeConfig(MODELS, depth=30, ranker=RankerConfig(trees=10, leaves=5, least=10), share=0.2)
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def split(rng) -> tuple[sp.csr_matrix, sp.csr_matrix]:
 def test_every_model_finds_what_was_planted_and_popularity_does_not(split):
     known, held_out = split
     trained = train(known, CONFIG, seed=0)
-    found = {name: summarise(ndcg(items, held_out)).mean for name, items in trained.recommend(known, 13).items()}
+    found = {name: summarise(ndcg(items, held_out)).mean for name, items in trained.recommend(known, k=13).items()}
     for name in ("item_graph", "ials", "ease", "blend"):
         assert found[name] > 0.3, name
     assert found["popularity"] < 0.15
@@ -44,9 +46,10 @@ def test_a_ranker_that_beats_the_blend_is_kept_and_asked(split, rng):
     known, held_out = split
     taught, hidden = leave_one_out(known, rng)
     models = train(taught, CONFIG, seed=0).models
-    learned, why = recipe._learn(featurizer(models, {"popularity": 1.0}, 80), taught, hidden, CONFIG, seed=0)
-    assert why == ""
-    found = Trained(models, {"popularity": 1.0}, learned, why, 80, {}).recommend(known, 13)
+    weights = {"popularity": 1.0}
+    learned = learn(featurizer(models, weights, 80, weighted=False), taught, hidden, CONFIG.ranker, 20, seed=0)
+    assert learned.why_none == ""
+    found = Trained(models, weights, None, learned.ranker, "", 80, {}).recommend(known, k=13)
     assert summarise(ndcg(found["ranker"], held_out)).mean > 2 * summarise(ndcg(found["blend"], held_out)).mean
 
 
@@ -60,8 +63,8 @@ def test_a_ranker_that_does_not_win_is_left_out_and_says_why(split):
 
 def test_large_catalogues_do_without_ease(split):
     known, _ = split
-    trained = train(known, RecipeConfig(ease_items=10, small_als=CONFIG.small_als), seed=0)
-    assert "ease" not in trained.models.parts
+    trained = train(known, replace(CONFIG, models=replace(MODELS, ease_items=10)), seed=0)
+    assert set(trained.models.trained) == {"item_graph", "ials"}
 
 
 def test_refuses_what_nothing_can_be_held_out_of():
@@ -95,7 +98,7 @@ class TestTimes:
     def test_what_is_recent_counts_for_more(self, dated):
         known, times, later = dated
         trained = train(known, CONFIG, seed=0, times=times)
-        found = trained.recommend(recency_weighted(known, times, 3.0), 13)
+        found = trained.recommend(known, times, 13)
         quality = {name: summarise(ndcg(items, later)).mean for name, items in found.items()}
         for name in ("item_graph", "ials", "ease"):
             assert quality[f"{name}_recent"] > quality[name], name
@@ -104,7 +107,7 @@ class TestTimes:
     def test_weights_halve_with_each_half_life(self):
         histories = sp.csr_matrix(np.array([[1, 1, 1, 0]], np.float32))
         times = sp.csr_matrix(np.array([[30, 10, 20, 40]], np.float32))
-        np.testing.assert_allclose(recency_weighted(histories, times, 1.0).toarray(), [[1, 0.25, 0.5, 0]])
+        np.testing.assert_allclose(weighted(histories, times, 1.0).toarray(), [[1, 0.25, 0.5, 0]])
 
     def test_refuses_times_of_other_entries(self, dated):
         known, times, _ = dated

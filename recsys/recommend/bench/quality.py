@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from ml.formats import Events, MovieLens, guess_format, read_lightgcn, read_movi
 from ml.interactions import from_arrays
 from ml.list_metrics import catalogue_coverage
 from ml.metrics import Summary, compare, hit_rate, ndcg, recall, reciprocal_rank, summarise
-from ml.recipe import RecipeConfig, recency_weighted, train
+from ml.recipe import RecipeConfig, Trained, train
 from ml.session_data import SessionEvents, concatenate
 from ml.session_data import from_arrays as session_events
 from ml.session_evaluation import evaluate_next_item
@@ -109,12 +110,10 @@ def _measure_matrices(
     details: dict[str, Any],
 ) -> BenchResult:
     cpu = time.process_time()
-    config = RecipeConfig()
-    trained = train(known, config, SEED, options.say, times)
+    trained = train(known, RecipeConfig(), SEED, options.say, times)
     trained_cpu = time.process_time() - cpu
     judged = np.flatnonzero(np.diff(later.indptr))
-    histories = known if times is None else recency_weighted(known, times, config.half_life)
-    found = trained.recommend(histories[judged], K)
+    found = trained.recommend(known[judged], None if times is None else times[judged], K)
     models = {name: _figures(ranked, later[judged], known.shape[1]) for name, ranked in found.items()}
     cpu = time.process_time() - cpu
     best = "ranker" if trained.ranker else "blend"
@@ -126,6 +125,7 @@ def _measure_matrices(
             "served": best,
             "ndcg_gain_at_least": {name: float(low) for name, low in beaten.items() if np.isfinite(low)},
             "weights": trained.weights,
+            "chosen": _chosen(trained),
             "users": len(judged),
             "items": known.shape[1],
             "interactions": int(known.nnz),
@@ -139,6 +139,11 @@ def _measure_matrices(
     )
     options.say(table(models, trained.seconds))
     return BenchResult(models[best]["ndcg@20"], "NDCG@20", details=details | {"runs": 1})
+
+
+def _chosen(trained: Trained) -> dict[str, Any]:
+    choices = asdict(trained.models.choices)
+    return {name: choice for name, choice in choices.items() if choice} | {"half_life": trained.half_life}
 
 
 def _figures(ranked: NDArray[np.int64], later: sp.csr_matrix, n_items: int) -> Figures:

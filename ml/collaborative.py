@@ -1,0 +1,155 @@
+"""The collaborative models of one matrix, each with the few knobs that matter chosen by what was held out.
+
+Where the histories have weights (what is recent counts for more), each model takes part twice: once with them, as
+`<name>_recent`, and once without.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ml import als, ease, item_graph, popularity
+from ml.als import AlsConfig, AlsScorer
+from ml.ease import EaseConfig
+from ml.item_graph import ItemGraphConfig
+from ml.linear import Unweighted
+from ml.metrics import ndcg
+from ml.ranking import top_scored
+from ml.scorers import Scorer
+
+Floats = NDArray[np.float32]
+Say = Callable[[str], None]
+Config = TypeVar("Config")
+AnyScorer = TypeVar("AnyScorer", bound=Scorer)
+
+K = 20  # recommendations that a choice is judged by
+
+
+class Clock:
+    """Adds up the CPU seconds of each step, and says when one is done."""
+
+    def __init__(self, say: Say) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._say = say
+
+    @contextmanager
+    def takes(self, step: str) -> Iterator[None]:
+        begun = time.process_time()
+        yield
+        took = time.process_time() - begun
+        self.seconds[step] += took
+        self._say(f"{step}: {took:.1f} s of CPU")
+
+
+@dataclass(frozen=True)
+class CollaborativeConfig:
+    """What is tried. `als` where there are `many` interactions, else the best of `small_als`; the graph with each of
+    the `popularity_exponents`; EASE with each of the regularisations, for catalogues of up to `ease_items`. `again`
+    epochs lead ALS from the factors of the hold-out to those of all.
+    """
+
+    graph: ItemGraphConfig = field(default_factory=ItemGraphConfig)
+    popularity_exponents: tuple[float, ...] = (0.2, 0.3, 0.4, 0.5, 0.65)
+    als: AlsConfig = field(
+        default_factory=lambda: AlsConfig(512, unobserved=15.0, regularisation=0.002, epochs=8, cg_steps=3)
+    )
+    small_als: tuple[AlsConfig, ...] = tuple(
+        AlsConfig(64, unobserved=unobserved, regularisation=regularisation)
+        for unobserved, regularisation in ((3, 0.03), (10, 0.01), (10, 0.03), (30, 0.003), (30, 0.01), (100, 0.003))
+    )
+    many: int = 300_000
+    ease_items: int = 10_000
+    ease_regularisations: tuple[float, ...] = (50.0, 200.0, 800.0)
+    again: int = 1
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What each model was trained with; `ease` is None where that takes no part."""
+
+    graph: ItemGraphConfig
+    als: AlsConfig
+    ease: EaseConfig | None
+
+
+@dataclass(frozen=True)
+class Models:
+    """The `trained` scorers by name, with ALS' item `factors` (n_items, d) and how often each item was taken up,
+    `counts` (n_items,)."""
+
+    trained: dict[str, Scorer]
+    graph: sp.csr_matrix
+    factors: Floats
+    counts: popularity.PopularityScorer
+    choices: Choices
+
+    def parts(self, *, weighted: bool) -> dict[str, Scorer]:
+        """What a blend is made of, by name, for histories with weights or without."""
+        if not weighted:
+            return self.trained | {"popularity": self.counts}
+        plain = {name: Unweighted(one) for name, one in self.trained.items()}
+        recent = {f"{name}_recent": one for name, one in self.trained.items()}
+        return {**plain, **recent, "popularity": self.counts}
+
+
+def choose(
+    known: sp.csr_matrix,
+    judges: NDArray[np.int64],
+    held_out: sp.csr_matrix,
+    config: CollaborativeConfig,
+    rng: np.random.Generator,
+    clock: Clock,
+) -> Models:
+    """Train each model on `known` (n_users, n_items) with what gives the best NDCG on what was held out of the users
+    `judges`, `held_out` (n_judges, n_items)."""
+
+    def best(tried: Iterable[tuple[Config, AnyScorer]]) -> tuple[Config, AnyScorer]:
+        return max(tried, key=lambda one: float(np.nanmean(ndcg(top_scored(one[1], known[judges], K), held_out))))
+
+    with clock.takes("item_graph"):
+        graphs = (replace(config.graph, popularity_exponent=one) for one in config.popularity_exponents)
+        graph_config, graph = best((one, item_graph.fit(known, one)) for one in graphs)
+    with clock.takes("ials"):
+        some = (config.als,) if known.nnz >= config.many else config.small_als
+        als_config, factors = best((one, _fit_als(known, one, rng)) for one in some)
+    trained: dict[str, Scorer] = {"item_graph": graph, "ials": factors}
+    ease_config = None
+    if known.shape[1] <= config.ease_items:
+        with clock.takes("ease"):
+            some_ease = (EaseConfig(one) for one in config.ease_regularisations)
+            ease_config, trained["ease"] = best((one, ease.fit(known, one)) for one in some_ease)
+    choices = Choices(graph_config, als_config, ease_config)
+    return Models(trained, sp.csr_matrix(graph.weights), factors.items, popularity.fit(known), choices)
+
+
+def train_again(
+    observed: sp.csr_matrix, models: Models, config: CollaborativeConfig, rng: np.random.Generator, clock: Clock
+) -> Models:
+    """The same models of `observed` (n_users, n_items), which holds what these have seen and more."""
+    choices = models.choices
+    with clock.takes("item_graph"):
+        graph = item_graph.fit(observed, choices.graph)
+    with clock.takes("ials"):
+        again = _fit_als(observed, replace(choices.als, epochs=config.again), rng, start=models.factors)
+        factors = replace(again, config=choices.als)
+    trained: dict[str, Scorer] = {"item_graph": graph, "ials": factors}
+    if choices.ease:
+        with clock.takes("ease"):
+            trained["ease"] = ease.fit(observed, choices.ease)
+    return Models(trained, sp.csr_matrix(graph.weights), factors.items, popularity.fit(observed), choices)
+
+
+def _fit_als(
+    observed: sp.csr_matrix, config: AlsConfig, rng: np.random.Generator, start: Floats | None = None
+) -> AlsScorer:
+    factors = als.fit(observed, config, rng, start=start)
+    return AlsScorer(factors.items, factors.unobserved, config)

@@ -1,0 +1,81 @@
+"""Teaches a ranker by what was held out, and keeps it only where it beats the blend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from ml import ranker
+from ml.metrics import compare, ndcg
+from ml.ranker import NothingToLearn, Ranker, RankerConfig, RankerUnavailable, reordered
+from ml.ranker_features import Featurizer, labels
+
+Floats = NDArray[np.float32]
+
+_BATCH = 512
+_JUDGES = 5  # one of so many users judges the ranker, which the others taught
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The `ranker`, or `why_none`."""
+
+    ranker: Ranker | None
+    why_none: str = ""
+
+
+def learn(
+    making: Featurizer, histories: sp.csr_matrix, held_out: sp.csr_matrix, config: RankerConfig, k: int, seed: int
+) -> Learned:
+    """A ranker of the candidates for `histories`, by what was held out of them, (n_users, n_items) each.
+
+    It is kept where its NDCG@k is above that of the blend with 95% confidence, on the users who did not teach it.
+    """
+    lessons = _lessons(making, histories, held_out)
+    judged = lessons.users % _JUDGES == 0
+    taught = lessons.only(~judged)
+    try:
+        learned = ranker.fit(taught.features, taught.relevant, making.names, config, seed, given=taught.items >= 0)
+    except (NothingToLearn, RankerUnavailable) as error:
+        return Learned(None, str(error))
+    judges = lessons.only(judged)
+    later = held_out[judges.users]
+    ranked = reordered(judges.items, learned.score(judges.features))
+    won = compare(ndcg(ranked[:, :k], later), ndcg(judges.items[:, :k], later))
+    if not won.first_wins:
+        return Learned(
+            None, f"The ranker does not beat the blend on held-out users ({won.interval.low:+.4f} at worst)."
+        )
+    return Learned(learned)
+
+
+@dataclass(frozen=True)
+class _Lessons:
+    """`users` (n,) who have a relevant candidate: their candidates' `items` (n, k), `features` (n, k, n_features), and
+    which are `relevant` (n, k). Of the others nothing can be learned, and any order is as good for them."""
+
+    users: NDArray[np.int64]
+    items: NDArray[np.int64]
+    features: Floats
+    relevant: NDArray[np.bool_]
+
+    def only(self, chosen: NDArray[np.bool_]) -> _Lessons:
+        return _Lessons(self.users[chosen], self.items[chosen], self.features[chosen], self.relevant[chosen])
+
+
+def _lessons(making: Featurizer, histories: sp.csr_matrix, held_out: sp.csr_matrix) -> _Lessons:
+    found = []
+    for start in range(0, histories.shape[0], _BATCH):
+        block = histories[start : start + _BATCH]
+        scored = making.scores(block)
+        items = making.items_of(scored, block)
+        relevant = labels(items, held_out[start : start + _BATCH])
+        some = np.flatnonzero(relevant.any(axis=1))
+        features = making.features_of(items[some], {name: one[some] for name, one in scored.items()}, block[some])
+        found.append(_Lessons(start + some, items[some], features, relevant[some]))
+    return _Lessons(
+        *(np.concatenate([getattr(one, name) for one in found]) for name in ("users", "items", "features", "relevant"))
+    )

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from ml import als, ease, item_graph
+from ml.als import AlsConfig, AlsScorer
+from ml.collaborative import Clock, CollaborativeConfig, Models, choose, train_again
+from ml.ease import EaseConfig
+from ml.item_graph import ItemGraphConfig
+from ml.metrics import ndcg
+from ml.ranking import top_scored
+from ml.scorers import Scorer
+from tests.ml.planted import leave_one_out, planted
+
+CONFIG = CollaborativeConfig(
+    popularity_exponents=(-2.0, 0.0, 0.5),
+    small_als=(AlsConfig(2, unobserved=1.0, epochs=1), AlsConfig(8, unobserved=1.0)),
+    ease_regularisations=(1e-3, 20.0, 1e6),
+)
+
+
+@pytest.fixture
+def split(rng) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    return leave_one_out(planted(rng, users=200), rng)
+
+
+def chosen(split: tuple[sp.csr_matrix, sp.csr_matrix], config: CollaborativeConfig) -> Models:
+    known, held_out = split
+    everybody = np.arange(known.shape[0])
+    return choose(known, everybody, held_out, config, np.random.default_rng(3), Clock(lambda _: None))
+
+
+def test_each_model_is_the_best_of_those_that_were_tried(split):
+    known, held_out = split
+
+    def quality(scorer: Scorer) -> float:
+        return float(np.nanmean(ndcg(top_scored(scorer, known, 20), held_out)))
+
+    found = chosen(split, CONFIG)
+    graphs = [item_graph.fit(known, ItemGraphConfig(popularity_exponent=one)) for one in CONFIG.popularity_exponents]
+    eases = [ease.fit(known, EaseConfig(one)) for one in CONFIG.ease_regularisations]
+    for name, tried in (("item_graph", graphs), ("ease", eases)):
+        qualities = [quality(one) for one in tried]
+        assert len(set(qualities)) > 1, name
+        assert quality(found.trained[name]) == max(qualities), name
+    assert found.choices.als == CONFIG.small_als[1]
+
+
+def test_many_interactions_have_their_own_als(split):
+    large = AlsConfig(3, unobserved=2.0)
+    found = chosen(split, replace(CONFIG, many=10, als=large))
+    assert found.choices.als == large
+    assert found.factors.shape == (80, 3)
+
+
+def test_everything_is_trained_again_with_the_same_choices(split, rng):
+    known, held_out = split
+    models = chosen(split, CONFIG)
+    everything = sp.csr_matrix(known + held_out)
+    again = train_again(everything, models, CONFIG, rng, Clock(lambda _: None))
+    assert again.choices == models.choices
+    np.testing.assert_array_equal(again.counts.counts, np.asarray(everything.sum(axis=0)).ravel())
+    plain = item_graph.fit(everything, models.choices.graph)
+    assert abs(again.graph - plain.weights).max() == 0
+    started = als.fit(everything, replace(models.choices.als, epochs=1), rng, start=models.factors)
+    np.testing.assert_allclose(again.factors, started.items, atol=1e-5)
+    assert isinstance(again.trained["ials"], AlsScorer)
+    assert again.trained["ials"].config == models.choices.als
+
+
+def test_with_weights_each_model_takes_part_twice(split):
+    models = chosen(split, CONFIG)
+    names = {"item_graph", "ials", "ease"}
+    assert set(models.parts(weighted=False)) == names | {"popularity"}
+    parts = models.parts(weighted=True)
+    assert set(parts) == names | {f"{name}_recent" for name in names} | {"popularity"}
+    histories = split[0][:3].copy()
+    plain = parts["ease"].score(histories)
+    histories.data[:] = 0.5
+    np.testing.assert_array_equal(parts["ease"].score(histories), plain)
+    np.testing.assert_allclose(parts["ease_recent"].score(histories), plain / 2, rtol=1e-5)
