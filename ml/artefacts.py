@@ -1,8 +1,9 @@
 """Trained models as bytes or files: an npz of plain arrays with a header. Never a pickle, so a file can hold numbers
 but no code.
 
-Bytes are compressed. A file is not, so that its arrays can be mapped into memory where they lie: several processes then
-share one copy, and only what is read is loaded.
+Bytes are compressed. A file is not, so that its arrays can be mapped into memory where they lie: opening reads it
+through once, to check it, and from then on the processes that opened it share one copy, which the system may drop and
+read again.
 """
 
 from __future__ import annotations
@@ -30,14 +31,18 @@ class ArtefactError(ValueError):
 
 
 def dump(sort: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Pack `arrays` (of numbers or texts) under a header of JSON values. ArtefactError for non-finite numbers."""
+    """Pack `arrays` (of numbers or texts) under a header. ArtefactError for numbers that are not finite, and for a
+    header of other than JSON values."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **_with_header(sort, header, arrays))
     return buffer.getvalue()
 
 
 def save(path: Path, sort: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write what `open_mapped` opens. The file takes the place of an earlier one when it is whole and on the disk."""
+    """Write what `open_mapped` opens. The file takes the place of an earlier one when it is whole and on the disk.
+
+    ArtefactError as in `dump`.
+    """
     named = _with_header(sort, header, {name: np.ascontiguousarray(array) for name, array in arrays.items()})
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -116,7 +121,10 @@ def _with_header(sort: str, header: Mapping[str, Any], arrays: Mapping[str, NDAr
     for name, array in arrays.items():
         _refuse_unfit(name, array)
     shapes = {name: list(array.shape) for name, array in arrays.items()}
-    text = json.dumps({**header, "format": FORMAT, "sort": sort, "shapes": shapes}, allow_nan=False)
+    try:
+        text = json.dumps({**header, "format": FORMAT, "sort": sort, "shapes": shapes}, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ArtefactError(f"A header holds JSON values: {error}") from error
     return {_HEADER: np.array(text), **arrays}
 
 

@@ -18,16 +18,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ml.linear import check_weights
+from ml.vectors import unit_rows
 
 Floats = NDArray[np.float32]
 
-_SHORTEST = 1e-9
-
-
-def unit_rows(rows: Floats) -> Floats:
-    """`rows` (n, d), each divided by its length; a row of (nearly) no length is zero."""
-    lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
-    return np.asarray(rows * _inverse(lengths, _SHORTEST)[:, None], dtype=np.float32)
+_SHORTEST = 1e-9  # of a profile: what is left of vectors that cancel each other out is rounding
 
 
 def profiles(histories: sp.csr_matrix, vectors: Floats) -> Floats:
@@ -39,7 +34,7 @@ def profiles(histories: sp.csr_matrix, vectors: Floats) -> Floats:
     matrix = check_weights(histories)
     if matrix.shape[1] != vectors.shape[0]:
         raise ValueError(f"Histories over {matrix.shape[1]} items, but vectors of {vectors.shape[0]}.")
-    return unit_rows(np.asarray(_shares(matrix) @ vectors, dtype=np.float32))
+    return unit_rows(np.asarray(_shares(matrix) @ vectors), _SHORTEST).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -74,20 +69,6 @@ class ContentScorer:
         return np.asarray((parts / length) @ self.vectors[items].T, dtype=np.float32)
 
 
-def strongest_carriers(carried: Floats, k: int) -> NDArray[np.intp]:
-    """For each item, the positions in the history of the `k` that carried most of its score, most first: (n_items, k).
-
-    `carried` (n_history, n_items) is what a scorer's `carried` gave. -1 where no further one spoke for the item.
-    """
-    if k < 1:
-        raise ValueError(f"k must be at least 1, not {k}.")
-    found = np.full((carried.shape[1], k), -1, dtype=np.intp)
-    order = np.argsort(-carried, axis=0, kind="stable")[:k].T
-    spoke = np.take_along_axis(carried.T, order, axis=1) > 0
-    found[:, : order.shape[1]] = np.where(spoke, order, -1)
-    return found
-
-
 def _shares(histories: sp.csr_matrix) -> sp.csr_matrix:
     """Each row's weights divided by the largest: lengths are then those of a mean, whatever the weights' unit."""
     largest = np.asarray(histories.max(axis=1).toarray(), dtype=np.float64).ravel() if histories.nnz else 0
@@ -95,5 +76,5 @@ def _shares(histories: sp.csr_matrix) -> sp.csr_matrix:
     return sp.csr_matrix(sp.diags_array(scale) @ histories.astype(np.float64))
 
 
-def _inverse(values: NDArray[np.float64], least: float = 0.0) -> NDArray[np.float64]:
-    return np.divide(1.0, values, out=np.zeros(len(values)), where=values > least)
+def _inverse(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(1.0, values, out=np.zeros(len(values)), where=values > 0)

@@ -1,32 +1,37 @@
 """How well items that nobody has taken up yet are ranked.
 
-The interactions are split at a moment. Items first taken up from that moment on are cold: models learn from what came
+The interactions are split at a moment. Items of which nothing was seen before it are cold: models learn from what came
 before it, in which cold items do not occur, and each user who took up cold items later is given a ranking of the cold
-items alone. Two histories may stand for such a user: all that they took up before their own first cold item, or (the
-stricter one, which most data sets have few users for) before the moment of the split.
+items alone, by all that they took up before their own first cold item.
 
 Popularity before the split is 0 for every cold item, so it ranks them by chance (`random`). The baselines with
 something to say are the popularity of an item's categories (`category`), and, out of any model's reach, the popularity
 that the cold items came to have (`hindsight`).
+
+Of several moments each user counts once, with the mean over the moments: intervals over users are then those of
+independent ones. Users are scored in blocks, so memory grows with the items alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from ml import als, cold_start
-from ml.als import AlsConfig
+from ml.als import AlsConfig, AlsFactors
 from ml.cold_start import ColdStartConfig
-from ml.content import ContentScorer
 from ml.interactions import from_arrays
 from ml.metrics import ndcg, recall
 
 Floats = NDArray[np.float32]
+# From histories (n, n_items) to scores by the name of what gave them: (n, n_items), or (n_items,) for all users alike.
+Score = Callable[[sp.csr_matrix], Mapping[str, Floats]]
+
+_BLOCK = 256  # users that are scored at a time
 
 
 @dataclass(frozen=True)
@@ -42,20 +47,22 @@ class ColdSplit:
     cold: NDArray[np.bool_]
     moment: float
 
-    def strict(self) -> ColdSplit:
-        """The same for the users alone who are known before the moment, with histories that end there."""
-        known = np.diff(self.known.indptr)[self.users] > 0
-        users = self.users[known]
-        return replace(self, users=users, histories=self.known[users], later=self.later[known])
-
 
 def split_cold(
-    users: ArrayLike, items: ArrayLike, weights: ArrayLike, times: ArrayLike, shape: tuple[int, int], moment: float
+    users: ArrayLike,
+    items: ArrayLike,
+    weights: ArrayLike,
+    times: ArrayLike,
+    shape: tuple[int, int],
+    moment: float,
+    first_seen: ArrayLike | None = None,
 ) -> ColdSplit:
     """Split parallel arrays of interactions at `moment`; users and items are the rows and columns of `shape`.
 
-    Judged are users with a cold item, and a warm one before it. ValueError for arrays of different lengths, users and
-    items outside of the shape, times that are not finite, or weights that are not finite and above 0.
+    `first_seen` (n_items,) is when anything was first heard of an item, where that may be before its first interaction
+    here: somebody rated it without liking it, and what is split are likings. Judged are users with a cold item, and a
+    warm one before it. ValueError for arrays of different lengths, users and items outside of the shape, times that are
+    not finite, or weights that are not finite and above 0.
     """
     rows, columns = np.asarray(users, dtype=np.int64), np.asarray(items, dtype=np.int64)
     amounts, when = np.asarray(weights, dtype=np.float32), np.asarray(times, dtype=np.float64)
@@ -67,7 +74,10 @@ def split_cold(
         raise ValueError(f"users and items must be rows and columns of the shape {shape}.")
     first_of_item = np.full(shape[1], np.inf)
     np.minimum.at(first_of_item, columns, when)
-    cold = np.isfinite(first_of_item) & (first_of_item >= moment)
+    seen = first_of_item if first_seen is None else np.asarray(first_seen, dtype=np.float64)
+    if seen.shape != first_of_item.shape:
+        raise ValueError(f"first_seen must be of {shape[1]} items, not of the shape {seen.shape}.")
+    cold = np.isfinite(first_of_item) & (np.minimum(first_of_item, seen) >= moment)
     first_cold = np.full(shape[0], np.inf)
     np.minimum.at(first_cold, rows[cold[columns]], when[cold[columns]])
 
@@ -83,26 +93,47 @@ def split_cold(
 
 @dataclass(frozen=True)
 class ColdMeasures:
-    """One number for each judged user, (n_judged,)."""
+    """One number for each judged user, (n_judged,): `users` are the rows that they have in all splits."""
 
+    users: NDArray[np.intp]
     recall: NDArray[np.float64]
     ndcg: NDArray[np.float64]
 
 
-def measure(split: ColdSplit, scores: Floats, k: int, rng: np.random.Generator) -> ColdMeasures:
-    """Recall@k and NDCG@k of `scores` (n_judged, n_items) among the cold items. Equal scores are ordered by chance."""
-    if scores.shape != split.later.shape:
-        raise ValueError(f"Scores of shape {scores.shape} for {split.later.shape}.")
+def measure(split: ColdSplit, score: Score, k: int, rng: np.random.Generator) -> dict[str, ColdMeasures]:
+    """Recall@k and NDCG@k among the cold items, of each source of scores.
+
+    Equal scores are ordered by chance, the same one for all sources. ValueError for scores of another shape, and a k
+    below 1.
+    """
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}.")
-    if not len(split.users):
-        return ColdMeasures(np.zeros(0), np.zeros(0))
     columns = np.flatnonzero(split.cold)
-    shuffled = np.argsort(rng.random((len(split.users), len(columns))), axis=1)
-    found = np.take_along_axis(scores[:, columns], shuffled, axis=1)
-    best = np.argsort(-found, axis=1, kind="stable")[:, :k]
-    ranked = columns[np.take_along_axis(shuffled, best, axis=1)]
-    return ColdMeasures(recall(ranked, split.later), ndcg(ranked, split.later))
+    found: dict[str, list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = {}
+    for start in range(0, len(split.users), _BLOCK):
+        later, histories = (matrix[start : start + _BLOCK] for matrix in (split.later, split.histories))
+        shuffled = np.argsort(rng.random((later.shape[0], len(columns))), axis=1)
+        for name, scores in score(histories).items():
+            if scores.shape not in (later.shape, later.shape[1:]):
+                raise ValueError(f"Scores of shape {scores.shape} for {later.shape}.")
+            mine = np.broadcast_to(scores, later.shape)[:, columns]
+            best = np.argsort(-np.take_along_axis(mine, shuffled, axis=1), axis=1, kind="stable")[:, :k]
+            ranked = columns[np.take_along_axis(shuffled, best, axis=1)]
+            found.setdefault(name, []).append((recall(ranked, later), ndcg(ranked, later)))
+    return {
+        name: ColdMeasures(split.users, *(np.concatenate(column) for column in zip(*parts, strict=True)))
+        for name, parts in found.items()
+    }
+
+
+def mean_by_user(parts: Sequence[ColdMeasures]) -> ColdMeasures:
+    """Of several moments, at least one: each user once, with the mean over those at which they were judged."""
+    users, rows = np.unique(np.concatenate([one.users for one in parts]), return_inverse=True)
+    counts = np.bincount(rows)
+    means = (
+        np.bincount(rows, np.concatenate([getattr(one, name) for one in parts])) / counts for name in ("recall", "ndcg")
+    )
+    return ColdMeasures(users, *means)
 
 
 def category_popularity(split: ColdSplit, categories: sp.csr_matrix) -> Floats:
@@ -118,38 +149,37 @@ def category_popularity(split: ColdSplit, categories: sp.csr_matrix) -> Floats:
 
 
 def baselines(split: ColdSplit, categories: sp.csr_matrix) -> dict[str, Floats]:
-    """The scores (n_judged, n_items) of what knows no one's taste: `random`, `category` and `hindsight`."""
-    later = np.bincount(split.later.indices, minlength=len(split.cold))
-    rows = {
-        "random": np.zeros(len(split.cold)),
+    """The scores (n_items,) of what knows no one's taste: `random`, `category` and `hindsight`."""
+    n_items = len(split.cold)
+    return {
+        "random": np.zeros(n_items, dtype=np.float32),
         "category": category_popularity(split, categories),
-        "hindsight": later,
+        "hindsight": np.bincount(split.later.indices, minlength=n_items).astype(np.float32),
     }
-    shape = split.later.shape
-    return {name: np.broadcast_to(np.asarray(row, dtype=np.float32), shape) for name, row in rows.items()}
 
 
-def content_scores(split: ColdSplit, vectors: Floats) -> Floats:
-    """The scores (n_judged, n_items) by closeness to the profile, of content `vectors` (n_items, d_content)."""
-    return ContentScorer(vectors).score(split.histories)
-
-
-def mapped_scores(
-    split: ColdSplit, vectors: Floats, als_config: AlsConfig, config: ColdStartConfig, rng: np.random.Generator
-) -> tuple[Floats, float]:
-    """The scores (n_judged, n_items) by collaborative factors, which for cold items are mapped from content `vectors`
-    (n_items, d_content); and the R^2 of the mapping.
+@dataclass(frozen=True)
+class MappedScorer:
+    """Collaborative `factors`, and the items' `completed` (n_items, d): those of cold items are mapped from content.
+    `r_squared` is that of the mapping.
     """
+
+    factors: AlsFactors
+    completed: Floats
+    config: AlsConfig
+    r_squared: float
+
+    def score(self, histories: sp.csr_matrix) -> Floats:
+        """The scores (n_users, n_items) for histories (n_users, n_items) of warm items."""
+        users = als.fold_in_many(histories, self.factors.items, self.factors.unobserved, self.config)
+        return np.asarray(users @ self.completed.T, dtype=np.float32)
+
+
+def fit_mapped(
+    split: ColdSplit, vectors: Floats, als_config: AlsConfig, config: ColdStartConfig, rng: np.random.Generator
+) -> MappedScorer:
+    """Learn the factors from what is known, and the mapping to them from content `vectors` (n_items, d_content)."""
     factors = als.fit(split.known, als_config, rng)
     counts = np.bincount(split.known.indices, minlength=len(split.cold))
     model = cold_start.fit(vectors, factors.items, counts, config, rng, als.gram(factors.users))
-    users = als.fold_in_many(split.histories, factors.items, factors.unobserved, als_config)
-    return np.asarray(users @ model.complete(factors.items, counts, vectors).T, dtype=np.float32), model.r_squared
-
-
-def compare(
-    split: ColdSplit, sources: Mapping[str, Floats], k: int, rng: np.random.Generator
-) -> dict[str, ColdMeasures]:
-    """`measure` for each source of scores, all with the same order of ties."""
-    seed = int(rng.integers(2**31))
-    return {name: measure(split, scores, k, np.random.default_rng(seed)) for name, scores in sources.items()}
+    return MappedScorer(factors, model.complete(factors.items, counts, vectors), als_config, model.r_squared)

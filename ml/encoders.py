@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.content import unit_rows
 from ml.text import Text
+from ml.vectors import unit_rows
 
 Floats = NDArray[np.float32]
 

@@ -5,38 +5,29 @@
 | lightgcn | train.txt and test.txt: a line for each user, `user item item …` |
 | movielens | ratings.csv (userId,movieId,rating,timestamp), movies.csv (movieId,title,genres), perhaps tags.csv |
 | sessions | train, test and perhaps valid, each .txt, .tsv or .csv with the columns SessionId, ItemId, Time |
+| follows | follows.txt: who follows (or trusts) whom, `follower followee` on each line; lines with # are remarks |
+| checkins | checkins.csv (user_id,loc_id,minutes), perhaps poi.csv (loc_id,lat,lon) |
 
 FormatError names the file, the line and what was expected there.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import math
-import zipfile
-import zlib
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.interactions import Ids
+from ml.text_files import FormatError, Source, as_id, as_number, find, find_any, id_lines, rows
 
 Floats = NDArray[np.float64]
 
-_ENDINGS = (".txt", ".tsv", ".csv")
 _SESSION_COLUMNS = ("sessionid", "itemid", "time")
-
-
-class FormatError(ValueError):
-    """A file that is not there, or is not what it should be."""
 
 
 @dataclass(frozen=True)
@@ -67,31 +58,77 @@ class MovieLens:
     tags: dict[int, list[tuple[str, float]]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class CheckIns:
+    """`events`: who was at which place (an item) when, in seconds from the first moment of the data on; `places`: the
+    latitude and longitude (degrees) by item id, of those that are known."""
+
+    events: Events
+    places: dict[int, tuple[float, float]]
+
+
 def guess_format(folder: Path) -> str:
-    """The format of a folder: films have a file of ratings, and sessions a line of columns. FormatError."""
-    if _find(folder, "ratings", needed=False):
-        return "movielens"
-    train = _find(folder, "train")
-    assert train is not None
+    """The format of a folder, by its files, and by the first line of train: sessions have a line of columns there.
+
+    FormatError where no file is of any format.
+    """
+    for name, one in (("ratings", "movielens"), ("checkins", "checkins"), ("follows", "follows")):
+        if find_any(folder, name):
+            return one
+    train = find_any(folder, "train")
+    if train is None:
+        raise FormatError(
+            f"{folder} holds no file train, ratings, checkins or follows, so nothing says what it is. "
+            "Name the files as `ml/formats.py` has them."
+        )
     with train.open() as text:
         return "sessions" if _SESSION_COLUMNS[0] in text.readline().lower() else "lightgcn"
 
 
 def read_lightgcn(folder: Path) -> tuple[Events, Events]:
     """The events of train and test."""
-    return _read_adjacency(_find(folder, "train")), _read_adjacency(_find(folder, "test"))
+    return _read_adjacency(find(folder, "train")), _read_adjacency(find(folder, "test"))
+
+
+def read_follows(folder: Path) -> Events:
+    """Who follows whom: the users are the followers, the items those whom they follow, each pair once.
+
+    FormatError also for somebody who follows themselves.
+    """
+    source = find(folder, "follows")
+    followers, followees = array("q"), array("q")
+    for number, (follower, followee) in id_lines(source, "follower followee", 2):
+        if follower == followee:
+            raise FormatError(f"{source}, line {number}: {follower} follows themselves. Leave the line out.")
+        followers.append(follower)
+        followees.append(followee)
+    pairs = np.unique(np.stack([np.array(followers), np.array(followees)], axis=1), axis=0)
+    return _plain_events(pairs[:, 0], pairs[:, 1])
+
+
+def read_checkins(folder: Path) -> CheckIns:
+    """The check-ins, as many as there are of each pair, and where the places are.
+
+    FormatError also for what is no latitude or longitude.
+    """
+    events = _read_events(find(folder, "checkins"), ("user_id", "loc_id", "minutes"), seconds=60.0)
+    places = {}
+    if source := find_any(folder, "poi"):
+        for place, lat, lon in rows(source, {"loc_id": as_id, "lat": _degrees(90), "lon": _degrees(180)}):
+            places[place] = (lat, lon)
+    return CheckIns(events, places)
 
 
 def read_movielens(folder: Path) -> MovieLens:
     """The ratings and what is known of the films."""
-    ratings = _read_events(_find(folder, "ratings"), ("userId", "movieId", "timestamp", "rating"))
+    ratings = _read_events(find(folder, "ratings"), ("userId", "movieId", "timestamp"), weight="rating")
     titles, genres = {}, {}
-    for film, title, kinds in _rows(_find(folder, "movies"), {"movieId": _id, "title": str, "genres": str}):
+    for film, title, kinds in rows(find(folder, "movies"), {"movieId": as_id, "title": str, "genres": str}):
         titles[film] = title
         genres[film] = [kind for kind in kinds.split("|") if kind and kind != "(no genres listed)"]
     tags: dict[int, list[tuple[str, float]]] = {}
-    if path := _find(folder, "tags", needed=False):
-        for film, tag, time in _rows(path, {"movieId": _id, "tag": str, "timestamp": _number}):
+    if source := find_any(folder, "tags"):
+        for film, tag, time in rows(source, {"movieId": as_id, "tag": str, "timestamp": as_number}):
             tags.setdefault(film, []).append((tag, time))
     return MovieLens(ratings, titles, genres, tags)
 
@@ -101,9 +138,7 @@ def read_sessions(folder: Path) -> tuple[Events, Events | None, Events]:
 
     What train and valid both hold is left out of train: some publish a train file that is all of it.
     """
-    train, valid, test = (_find(folder, name, needed=name != "valid") for name in ("train", "valid", "test"))
-    assert train is not None
-    assert test is not None
+    train, valid, test = find(folder, "train"), find_any(folder, "valid"), find(folder, "test")
     known, chosen = _read_session_events(train), _read_session_events(valid) if valid else None
     if chosen:
         known = known.where(~_among(known, chosen))
@@ -118,128 +153,46 @@ def _among(events: Events, others: Events) -> NDArray[np.bool_]:
     return np.isin(numbers[: len(events)], numbers[len(events) :])
 
 
-@dataclass(frozen=True)
-class _Source:
-    """A file, or a member of a zip file."""
-
-    path: Path
-    member: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.member}" if self.member else str(self.path)
-
-    @property
-    def name(self) -> str:
-        return (self.member or self.path.name).removesuffix(".gz").rsplit("/", 1)[-1]
-
-    @contextmanager
-    def open(self) -> Iterator[IO[str]]:
-        """Its text; FormatError where it is damaged, or no text."""
-        try:
-            if self.member:
-                with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as raw:
-                    yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-            elif self.path.suffix == ".gz":
-                with gzip.open(self.path, "rt", encoding="utf-8-sig", newline="") as text:
-                    yield text
-            else:
-                with self.path.open(encoding="utf-8-sig", newline="") as text:
-                    yield text
-        except (OSError, EOFError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error, csv.Error) as error:
-            raise FormatError(f"{self} cannot be read: {error}") from error
+def _read_adjacency(source: Source) -> Events:
+    users, items = array("q"), array("q")
+    for _, (user, *mine) in id_lines(source, "user item item …"):
+        users.extend([user] * len(mine))
+        items.extend(mine)
+    return _plain_events(np.array(users), np.array(items))
 
 
-def _find(folder: Path, name: str, *, needed: bool = True) -> _Source | None:
-    """The file of this part: `train.txt`, say, `…_train.csv.gz`, or what is called so in the folder's zip file."""
-    if not folder.is_dir():
-        raise FormatError(f"{folder} is no folder. Name the one that holds the files.")
-    sources = []
-    for path in sorted(folder.iterdir()):
-        if path.suffix == ".zip":
-            try:
-                with zipfile.ZipFile(path) as archive:
-                    sources += [_Source(path, member) for member in sorted(archive.namelist())]
-            except zipfile.BadZipFile as error:
-                raise FormatError(f"{path} cannot be read: {error}") from error
-        elif path.is_file():
-            sources.append(_Source(path))
-    stems = {source: source.name.rsplit(".", 1)[0] for source in sources if source.name.endswith(_ENDINGS)}
-    for endings in ("", f"_{name}", f"_{name}_full"):
-        if found := [source for source, stem in stems.items() if (stem.endswith(endings) if endings else stem == name)]:
-            return found[0]
-    if not needed:
-        return None
-    raise FormatError(f"{folder} holds no file {name} ({', '.join(_ENDINGS)}, plain, .gz or in a .zip).")
+def _plain_events(users: Ids, items: Ids) -> Events:
+    """Events of which neither times nor weights are known."""
+    return Events(users, items, np.zeros(len(users)), np.ones(len(users), np.float32))
 
 
-def _read_adjacency(source: _Source | None) -> Events:
-    assert source is not None
-    users: list[int] = []
-    items: list[int] = []
-    with source.open() as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                user, *mine = map(_id, line.split())
-            except ValueError:
-                if not line.strip():
-                    continue
-                raise FormatError(f"{source}, line {number}: numbers `user item item …` are expected.") from None
-            users += [user] * len(mine)
-            items += mine
-    return Events(
-        np.array(users, np.int64), np.array(items, np.int64), np.zeros(len(users)), np.ones(len(users), np.float32)
-    )
-
-
-def _read_session_events(source: _Source) -> Events:
+def _read_session_events(source: Source) -> Events:
     events = _read_events(source, _SESSION_COLUMNS)
     order = np.argsort(events.times, kind="stable")
     return Events(events.users[order], events.items[order], events.times[order], events.weights[order])
 
 
-def _read_events(source: _Source | None, columns: Sequence[str]) -> Events:
-    """Events of the columns for users, items and times, and perhaps one for weights."""
-    users, items, times, weights = array("q"), array("q"), array("d"), array("f")
-    for user, item, time, *weight in _rows(source, dict(zip(columns, (_id, _id, _number, _number), strict=False))):
-        users.append(user)
-        items.append(item)
-        times.append(time)
-        weights.append(weight[0] if weight else 1.0)
-    return Events(np.array(users), np.array(items), np.array(times), np.array(weights))
+def _read_events(
+    source: Source, columns: tuple[str, str, str], *, weight: str | None = None, seconds: float = 1.0
+) -> Events:
+    """Events of the columns for users, items and times (each unit as many `seconds`), and perhaps one for weights."""
+    user, item, time = columns
+    makers: dict[str, Callable[[str], Any]] = {user: as_id, item: as_id, time: as_number}
+    if weight:
+        makers[weight] = as_number
+    found: list[array[Any]] = [array("q"), array("q"), array("d"), array("f")]
+    for cells in rows(source, makers):
+        for column, cell in zip(found, cells if weight else [*cells, 1.0], strict=True):
+            column.append(cell)
+    users, items, times, weights = (np.array(column) for column in found)
+    return Events(users, items, times * seconds, weights)
 
 
-def _rows(source: _Source | None, columns: Mapping[str, Callable[[str], Any]]) -> Iterator[list[Any]]:
-    """The values of these columns, each made of its cell."""
-    assert source is not None
-    with source.open() as text:
-        first = text.readline()
-        separator = "\t" if "\t" in first else ","
-        header = [cell.strip().lower() for cell in next(csv.reader([first], delimiter=separator), [])]
-        missing = [column for column in columns if column.lower() not in header]
-        if missing:
-            raise FormatError(f"{source}, line 1: the columns {', '.join(missing)} are missing.")
-        wanted = [(header.index(column.lower()), make) for column, make in columns.items()]
-        for number, row in enumerate(csv.reader(text, delimiter=separator), 2):
-            if not row:
-                continue
-            try:
-                values = [make(row[place]) for place, make in wanted]
-            except (IndexError, ValueError):
-                raise FormatError(
-                    f"{source}, line {number}: {', '.join(columns)} are expected: ids as whole numbers, others finite."
-                ) from None
-            yield values
+def _degrees(most: float) -> Callable[[str], float]:
+    def make(cell: str) -> float:
+        found = as_number(cell)
+        if abs(found) > most:
+            raise ValueError(f"{cell} lies outside of -{most:g} to {most:g} degrees")
+        return found
 
-
-def _id(cell: str) -> int:
-    found = int(cell)
-    if not 0 <= found < 2**63:
-        raise ValueError(f"{cell} is no id: 0 to 2^63 - 1 are")
-    return found
-
-
-def _number(cell: str) -> float:
-    found = float(cell)
-    if not math.isfinite(found):
-        raise ValueError(f"{cell} is not finite")
-    return found
+    return make

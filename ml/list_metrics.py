@@ -14,6 +14,8 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import rel_entr
 
+from ml.vectors import unit_rows
+
 Floats = NDArray[np.float64]
 
 
@@ -51,14 +53,9 @@ def intra_list_diversity(ranked: NDArray[np.integer], vectors: NDArray[np.floati
     """
     if vectors.ndim != 2 or not np.isfinite(vectors).all():
         raise ValueError("vectors must be finite, one row for each item.")
-    wide = vectors.astype(np.float64)
-    # Scaled first, for the square of a very large or small number would leave the range.
-    largest = np.abs(wide).max(axis=1, initial=0, keepdims=True)
-    scaled = np.divide(wide, largest, out=np.zeros_like(wide), where=largest > 0)
-    lengths = np.linalg.norm(scaled, axis=1, keepdims=True)
-    units = np.divide(scaled, lengths, out=np.zeros_like(scaled), where=lengths > 0)
+    units = unit_rows(vectors.astype(np.float64))
     lists = _lists(ranked, len(units))
-    together = np.square(lists @ units).sum(axis=1) - lists @ (lengths[:, 0] > 0).astype(np.float64)
+    together = np.square(lists @ units).sum(axis=1) - lists @ units.any(axis=1).astype(np.float64)
     sizes = _sizes(lists)
     return 1 - _divide(together, sizes * (sizes - 1))
 

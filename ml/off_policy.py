@@ -45,43 +45,78 @@ class Estimate:
         return normal_interval(self.value, self.error, confidence)
 
 
-def ips(
-    rewards: ArrayLike,
-    logged: ArrayLike,
-    target: ArrayLike,
-    clip: float | None = None,
-    clusters: ArrayLike | None = None,
-) -> Estimate:
-    """Inverse propensity scoring, of arrays (n,): `rewards`, the probability of each action under the `logged` policy
-    and under the `target` policy.
+@dataclass(frozen=True)
+class Observations:
+    """Arrays (n,): `rewards`, and the probability of each action under the `logged` policy and under the `target` one.
 
     No weight counts above `clip`. `clusters` (n,) names whose observation each is, where those of the same user are not
     independent; the error is then that of independent users. ValueError for shapes that differ or are empty, values
     that are not finite, `logged` outside of (0, 1], `target` outside of [0, 1], or a clip that is not positive.
     """
-    earned, weights, clipped = _observations(rewards, logged, target, clip)
+
+    rewards: ArrayLike
+    logged: ArrayLike
+    target: ArrayLike
+    clip: float | None = None
+    clusters: ArrayLike | None = None
+
+    def __post_init__(self) -> None:
+        earned, given, wanted = self._columns
+        if not earned.shape == given.shape == wanted.shape or earned.ndim != 1 or not earned.size:
+            raise ValueError("rewards, logged and target must be of one dimension and the same length, at least 1.")
+        if not np.isfinite(earned).all():
+            raise ValueError("Rewards must be finite.")
+        if not ((given > 0) & (given <= 1)).all():
+            raise ValueError("Logged probabilities must be above 0 and at most 1.")
+        if not ((wanted >= 0) & (wanted <= 1)).all():
+            raise ValueError("Target probabilities must lie between 0 and 1.")
+        if self.clip is not None and not 0 < self.clip < math.inf:
+            raise ValueError(f"clip must be finite and above 0, not {self.clip}.")
+        if self.clusters is not None and np.shape(self.clusters) != earned.shape:
+            raise ValueError(f"clusters must name one for each of {len(earned)} observations.")
+
+    @property
+    def earned(self) -> Floats:
+        """The rewards (n,)."""
+        return self._columns[0]
+
+    @property
+    def unclipped(self) -> Floats:
+        """The weights (n,) as they would be without `clip`."""
+        _, given, wanted = self._columns
+        return wanted / given
+
+    @property
+    def weights(self) -> Floats:
+        """The weights (n,), none above `clip`."""
+        return np.minimum(self.unclipped, math.inf if self.clip is None else self.clip)
+
+    @property
+    def _columns(self) -> tuple[Floats, Floats, Floats]:
+        earned, given, wanted = (
+            np.asarray(each, dtype=np.float64) for each in (self.rewards, self.logged, self.target)
+        )
+        return earned, given, wanted
+
+
+def ips(observed: Observations) -> Estimate:
+    """Inverse propensity scoring."""
+    earned, weights = observed.earned, observed.weights
     value = float(np.mean(weights * earned))
-    influence = (weights * earned - value) / len(earned)
-    return _estimate(value, influence, weights, clipped, clusters)
+    return _estimate(value, (weights * earned - value) / len(earned), observed)
 
 
-def snips(
-    rewards: ArrayLike,
-    logged: ArrayLike,
-    target: ArrayLike,
-    clip: float | None = None,
-    clusters: ArrayLike | None = None,
-) -> Estimate:
-    """Self-normalised inverse propensity scoring, with the error of the delta method. Arguments are those of `ips`.
+def snips(observed: Observations) -> Estimate:
+    """Self-normalised inverse propensity scoring, with the error of the delta method.
 
-    ValueError as there, and also where the target policy gives none of the actions that were logged.
+    ValueError where the target policy gives none of the actions that were logged.
     """
-    earned, weights, clipped = _observations(rewards, logged, target, clip)
+    earned, weights = observed.earned, observed.weights
     total = weights.sum()
     if total == 0:
         raise ValueError("The target policy takes none of the logged actions, so they say nothing of it.")
     value = float(weights @ earned / total)
-    return _estimate(value, weights * (earned - value) / total, weights, clipped, clusters)
+    return _estimate(value, weights * (earned - value) / total, observed)
 
 
 def effective_sample_size(weights: ArrayLike) -> float:
@@ -100,33 +135,12 @@ def effective_sample_size(weights: ArrayLike) -> float:
     return float(scaled.sum() ** 2 / np.square(scaled).sum())
 
 
-def _observations(
-    rewards: ArrayLike, logged: ArrayLike, target: ArrayLike, clip: float | None
-) -> tuple[Floats, Floats, float]:
-    """Rewards, clipped weights, and the share of weights that were clipped."""
-    earned, given, wanted = (np.asarray(each, dtype=np.float64) for each in (rewards, logged, target))
-    if not earned.shape == given.shape == wanted.shape or earned.ndim != 1 or not earned.size:
-        raise ValueError("rewards, logged and target must be of one dimension and the same length, at least 1.")
-    if not np.isfinite(earned).all():
-        raise ValueError("Rewards must be finite.")
-    if not ((given > 0) & (given <= 1)).all():
-        raise ValueError("Logged probabilities must be above 0 and at most 1.")
-    if not ((wanted >= 0) & (wanted <= 1)).all():
-        raise ValueError("Target probabilities must lie between 0 and 1.")
-    weights = wanted / given
-    if clip is None:
-        return earned, weights, 0.0
-    if not (clip > 0 and math.isfinite(clip)):
-        raise ValueError(f"clip must be finite and above 0, not {clip}.")
-    return earned, np.minimum(weights, clip), float(np.mean(weights > clip))
-
-
-def _estimate(value: float, influence: Floats, weights: Floats, clipped: float, clusters: ArrayLike | None) -> Estimate:
+def _estimate(value: float, influence: Floats, observed: Observations) -> Estimate:
     """`influence` (n,) is how far each observation moves the value; it sums to 0."""
-    members = np.arange(len(influence)) if clusters is None else np.asarray(clusters)
-    if members.shape != influence.shape:
-        raise ValueError(f"clusters must name one for each of {len(influence)} observations.")
+    members = np.arange(len(influence)) if observed.clusters is None else np.asarray(observed.clusters)
     moved = np.bincount(np.unique(members, return_inverse=True)[1], influence)
     n = len(moved)
     error = math.sqrt(n / (n - 1) * np.square(moved).sum()) if n > 1 else math.inf
+    weights = observed.weights
+    clipped = float(np.mean(observed.unclipped > weights))
     return Estimate(value, error, effective_sample_size(weights), float(weights.mean()), clipped)

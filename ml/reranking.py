@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ml.vectors import unit_rows
+
 Floats = NDArray[np.float64]
 
 
@@ -93,8 +95,4 @@ def _directions(vectors: ArrayLike, n_candidates: int) -> Floats:
     known = np.asarray(vectors, dtype=np.float64)
     if known.ndim != 2 or len(known) != n_candidates or not np.isfinite(known).all():
         raise ValueError(f"There must be a finite vector for each of {n_candidates} candidates, not {known.shape}.")
-    # Dividing by the largest number first keeps squares of very large and very small vectors in range.
-    largest = np.abs(known).max(axis=1, keepdims=True, initial=0.0)
-    scaled = np.divide(known, largest, out=np.zeros_like(known), where=largest > 0)
-    length = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
-    return np.divide(scaled, length, out=np.zeros_like(known), where=length > 0)
+    return unit_rows(known)

@@ -20,10 +20,27 @@ class Scorer(Protocol):
     def score(self, histories: sp.csr_matrix) -> Floats:
         """The scores (n_users, n_items) for histories (n_users, n_items) of weights above 0; seen items are not masked.
 
-        An empty history has the score 0 for everything.
+        An empty history has what no history changes: 0, but for popularity and for a blend that it is a part of.
         """
         ...
 
     def carried(self, history: NDArray[np.integer], weights: Floats, items: NDArray[np.integer]) -> Floats:
-        """What each item of a history brings to the scores of `items`: (len(history), len(items)), summing to them."""
+        """What each item of a history brings to the scores of `items`: (len(history), len(items)).
+
+        Over the history they sum up to the score less that of an empty history, which no item of it carried.
+        """
         ...
+
+
+def strongest_carriers(carried: Floats, k: int) -> NDArray[np.intp]:
+    """For each item, the positions in the history of the `k` that carried most of its score, most first: (n_items, k).
+
+    `carried` (n_history, n_items) is what a scorer's `carried` gave. -1 where no further one spoke for the item.
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, not {k}.")
+    found = np.full((carried.shape[1], k), -1, dtype=np.intp)
+    order = np.argsort(-carried, axis=0, kind="stable")[:k].T
+    spoke = np.take_along_axis(carried.T, order, axis=1) > 0
+    found[:, : order.shape[1]] = np.where(spoke, order, -1)
+    return found

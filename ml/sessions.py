@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from ml.session_data import Ids, SessionEvents, as_ids, next_item_queries, split_last
 from ml.session_store import SessionStore
 from ml.session_weights import N_LENGTH_GROUPS, learn, length_groups
-from ml.transitions import Row, TransitionGraph, merge
+from ml.transitions import Row, TransitionGraph, largest, merge
 
 Floats = NDArray[np.float64]
 
@@ -94,12 +94,13 @@ class SessionModel:
             raise ValueError(f"k must be at least 1, not {k}.")
         session = _as_session(session_items)
         cues, rows = self._cues(session)
-        items, scores = merge(rows, self._cue_weights(len(session))[cues].tolist())
+        items, scores = merge(rows, self._cue_weights(len(session))[cues])
         wanted = scores > 0
         if not repeats:
             wanted &= ~np.isin(items, session)
         items, scores = items[wanted], scores[wanted]
-        best = np.lexsort((items, -scores))[:k]
+        best = largest(scores, items, k)
+        best = best[np.lexsort((items[best], -scores[best]))]
         return items[best], scores[best]
 
     def recommend_many(self, sessions: Sequence[ArrayLike], k: int, *, repeats: bool = True) -> tuple[Ids, Floats]:

@@ -22,7 +22,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ml.artefacts import ArtefactError, dump, load
-from ml.content import unit_rows
+from ml.vectors import unit_rows
 
 if TYPE_CHECKING:
     # Loaded where it is used: it takes 0.6 s and 60 MB, and most processes never touch a text.
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 _SORT = "text"
+_SHORTEST = 1e-9  # a text that lies beyond all dimensions has nothing but rounding in them
 # Stands before a category or a tag, so that "Fire" among them is neither the word "fire" nor a stop word.
 _LABEL = "\N{SYMBOL FOR UNIT SEPARATOR}"
 _TOKEN = rf"(?u){_LABEL}\S+|\b\w[\w'-]*\b"
@@ -112,11 +113,7 @@ class TextModel:
         if not self._words or not texts:
             return np.zeros((len(texts), self.dimensions), dtype=np.float32)
         rows = _weighted_rows(self._vectorizer, texts, self._fields)
-        return unit_rows(np.asarray(rows @ self._projection, dtype=np.float32))
-
-    def transform(self, texts: Sequence[Text]) -> Floats:
-        """`encode`, by the name that scikit-learn's models have for it."""
-        return self.encode(texts)
+        return unit_rows(np.asarray(rows @ self._projection, dtype=np.float32), _SHORTEST)
 
     def to_bytes(self) -> bytes:
         header = {"dimensions": self.dimensions, "fields": asdict(self._fields)}

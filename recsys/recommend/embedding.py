@@ -59,7 +59,7 @@ def do_embed_items(*, item_ids: Collection[int]) -> int:
         if version is None:
             return 0
         found, texts = read_texts(item_ids)
-        vectors = text_model(version).transform(texts)
+        vectors = text_model(version).encode(texts)
         known = np.abs(vectors).max(axis=1, initial=0) > 0
         cursor.execute(
             "DELETE FROM catalog_contentvector WHERE model_version = %s AND item_id = ANY (%s)",

@@ -206,7 +206,7 @@ def _judge_content(model: TextModel, serving: TextModel | None, item_ids: Ids, t
         return Judgement(True, "There are no interactions to measure by.", {})
 
     def recipe_of(model: TextModel) -> Recipe:
-        vectors = model.transform(texts)
+        vectors = model.encode(texts)
 
         def recipe(known: Interactions) -> tuple[Floats, Floats]:
             items = _align((item_ids, vectors), known.item_ids, vectors.shape[1])
@@ -223,7 +223,7 @@ def _promote_content(model: TextModel, metrics: dict[str, Any], reason: str) -> 
     with connection.cursor() as cursor:
         lock_content(cursor, exclusive=True)
     item_ids, texts = read_texts()
-    vectors = model.transform(texts)
+    vectors = model.encode(texts)
     known = np.abs(vectors).max(axis=1, initial=0) > 0
     return do_promote(
         kind=CONTENT,

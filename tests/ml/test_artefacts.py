@@ -50,6 +50,17 @@ def test_refuses_objects():
         dump("cf", {}, {"gram": np.array([object()])})
 
 
+def test_refuses_an_array_that_would_stand_in_the_place_of_the_header():
+    with pytest.raises(ArtefactError, match="named 'header'"):
+        dump("cf", {}, {"header": np.zeros(1)})
+
+
+@pytest.mark.parametrize("value", [np.nan, {1}, object()])
+def test_refuses_headers_of_other_than_json_values(value):
+    with pytest.raises(ArtefactError, match="JSON"):
+        dump("cf", {"x": value}, {})
+
+
 class Trap:
     def __reduce__(self) -> tuple[Any, ...]:
         return (pytest.fail, ("a pickle was run",))

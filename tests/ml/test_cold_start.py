@@ -7,7 +7,7 @@ from ml import als, cold_start
 from ml.als import AlsConfig
 from ml.artefacts import ArtefactError, dump
 from ml.cold_start import ColdStartConfig, ColdStartModel
-from ml.content import unit_rows
+from ml.vectors import unit_rows
 from tests.ml.planted import planted
 
 CONFIG = ColdStartConfig()

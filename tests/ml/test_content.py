@@ -7,7 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from ml.content import ContentScorer, profiles, strongest_carriers, unit_rows
+from ml.content import ContentScorer, profiles
+from ml.vectors import unit_rows
 
 VECTORS = np.array([[1, 0], [0, 1], [0.6, 0.8], [0, 0], [-1, 0]], dtype=np.float32)
 SCORER = ContentScorer(VECTORS)
@@ -73,21 +74,9 @@ def test_an_item_is_carried_by_the_history_item_that_it_is_like():
     assert carried.argmax(axis=0).tolist() == [0, 1, 1]
 
 
-def test_the_strongest_carriers_come_first_and_those_against_never():
-    carried = np.array([[0.1, -1, 0], [0.5, -2, 0.2], [0.3, 0.4, 0]], dtype=np.float32)
-    assert strongest_carriers(carried, 2).tolist() == [[1, 2], [2, -1], [1, -1]]
-    assert strongest_carriers(carried, 5)[0].tolist() == [1, 2, 0, -1, -1]
-
-
 def test_an_empty_history_has_no_carriers():
     carried = SCORER.carried(np.array([], dtype=int), np.array([], dtype=np.float32), np.array([0, 1]))
     assert carried.shape == (0, 2)
-    assert strongest_carriers(carried, 2).tolist() == [[-1, -1], [-1, -1]]
-
-
-def test_refuses_to_name_no_carriers():
-    with pytest.raises(ValueError, match="k must be"):
-        strongest_carriers(np.zeros((2, 2), np.float32), 0)
 
 
 def test_no_users_and_no_items():
@@ -100,11 +89,6 @@ def test_no_users_and_no_items():
 def test_repeated_entries_of_a_history_add_up():
     twice = sp.csr_matrix((np.ones(3, np.float32), ([0, 0, 0], [0, 0, 1])), shape=(1, 5))
     assert SCORER.score(twice) == pytest.approx(SCORER.score(histories([2, 1, 0, 0, 0])))
-
-
-def test_unit_rows_have_length_1_or_none():
-    found = unit_rows(np.array([[3, 4], [0, 0], [1e-12, 0]], dtype=np.float32))
-    assert found == pytest.approx(np.array([[0.6, 0.8], [0, 0], [0, 0]]))
 
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf"), -1.0])

@@ -6,13 +6,14 @@ import scipy.sparse as sp
 
 from ml.als import AlsConfig
 from ml.cold_start import ColdStartConfig
+from ml.content import ContentScorer
 from ml.content_evaluation import (
+    ColdMeasures,
     ColdSplit,
     baselines,
     category_popularity,
-    compare,
-    content_scores,
-    mapped_scores,
+    fit_mapped,
+    mean_by_user,
     measure,
     split_cold,
 )
@@ -54,42 +55,80 @@ def test_histories_end_before_the_first_cold_item():
     assert found.later.toarray().tolist() == [[0, 0, 0, 1, 0, 0], [0, 0, 0, 1, 1, 0]]
 
 
-def test_strictly_only_users_of_before_the_moment_are_judged():
-    found = split().strict()
-    assert found.users.tolist() == [0]
-    assert found.histories.toarray().tolist() == [[1, 1, 0, 0, 0, 0]]
-    assert found.later.shape == (1, 6)
+def test_an_item_of_which_something_was_seen_before_is_neither_cold_nor_known():
+    users, items, times = (np.array(column) for column in zip(*EVENTS, strict=True))
+    seen = np.array([1, 2, 4, 9.9, 13, np.inf])
+    columns = users.astype(int), items.astype(int), np.ones(len(EVENTS)), times
+    found = split_cold(*columns, (4, 6), 10.0, seen)
+    assert found.cold.tolist() == [False, False, False, False, True, False]
+    assert not found.known[:, 3].nnz
+    assert found.later.toarray().tolist() == [[0, 0, 0, 0, 1, 0]]
+    with pytest.raises(ValueError, match="first_seen"):
+        split_cold(*columns, (4, 6), 10.0, seen[:3])
+
+
+def measured(found: ColdSplit, scores, k: int, rng) -> ColdMeasures:
+    return measure(found, lambda histories: {"one": np.asarray(scores, dtype=np.float32)}, k, rng)["one"]
 
 
 def test_a_moment_after_everything_leaves_nothing_to_judge(rng):
     found = split(100.0)
     assert not found.cold.any()
     assert not len(found.users)
-    assert not len(measure(found, np.zeros((0, 6), np.float32), 5, rng).recall)
+    assert measure(found, lambda histories: {}, 5, rng) == {}
 
 
 def test_measures_rank_cold_items_alone(rng):
-    scores = np.array([[9, 9, 9, 2, 1, 9], [9, 9, 9, 1, 2, 9]], dtype=np.float32)
-    found = measure(split(), scores, 1, rng)
+    scores = [[9, 9, 9, 2, 1, 9], [9, 9, 9, 1, 2, 9]]
+    found = measured(split(), scores, 1, rng)
+    assert found.users.tolist() == [0, 2]
     assert found.recall.tolist() == [1.0, 0.5]
     assert found.ndcg.tolist() == [1.0, 1.0]
 
 
 def test_the_worst_ranking_hits_nothing(rng):
-    scores = np.array([[0, 0, 0, 1, 2, 0], [0, 0, 0, 1, 2, 0]], dtype=np.float32)
-    assert measure(split(), scores, 1, rng).recall[0] == 0.0
+    assert measured(split(), [0, 0, 0, 1, 2, 0], 1, rng).recall[0] == 0.0
 
 
 def test_equal_scores_are_ordered_by_chance():
-    scores = np.zeros((2, 6), np.float32)
-    found = [measure(split(), scores, 1, np.random.default_rng(seed)).recall[0] for seed in range(200)]
+    found = [measured(split(), np.zeros(6), 1, np.random.default_rng(seed)).recall[0] for seed in range(200)]
     assert np.mean(found) == pytest.approx(0.5, abs=0.1)
 
 
-def test_comparing_measures_every_source_by_the_same_order_of_ties(rng):
+def test_every_source_is_measured_by_the_same_order_of_ties(rng):
     zeros = np.zeros((2, 6), np.float32)
-    found = compare(split(), {"one": zeros, "other": zeros}, 1, rng)
+    found = measure(split(), lambda histories: {"one": zeros, "other": zeros[0]}, 1, rng)
     assert (found["one"].ndcg == found["other"].ndcg).all()
+
+
+def test_users_are_scored_in_blocks_and_say_the_same(rng):
+    """More users than a block holds, each of whom scores the one cold item that they go on to highest."""
+    n_users, n_items = 600, 7
+    wanted = rng.integers(2, n_items, n_users)
+    users, items = np.tile(np.arange(n_users), 2), np.concatenate([np.arange(n_users) % 2, wanted])
+    times = np.repeat([0.0, 10.0], n_users)
+    data = split_cold(users, items, np.ones(2 * n_users), times, (n_users, n_items), 5.0)
+    sizes = []
+
+    def score(histories: sp.csr_matrix):
+        start = sum(sizes)
+        sizes.append(histories.shape[0])
+        return {"right": np.eye(n_items, dtype=np.float32)[wanted[start : start + sizes[-1]]]}
+
+    found = measure(data, score, 1, rng)["right"]
+    assert sum(sizes) == n_users
+    assert max(sizes) <= 256
+    assert found.users.tolist() == list(range(n_users))
+    assert (found.recall == 1).all()
+
+
+def test_of_several_moments_each_user_counts_once():
+    first = ColdMeasures(np.array([0, 2]), np.array([1.0, 0.5]), np.array([0.2, 0.4]))
+    second = ColdMeasures(np.array([2, 5]), np.array([0.0, 0.1]), np.array([0.0, 0.3]))
+    found = mean_by_user([first, second])
+    assert found.users.tolist() == [0, 2, 5]
+    assert found.recall == pytest.approx(np.array([1, 0.25, 0.1]))
+    assert found.ndcg == pytest.approx(np.array([0.2, 0.2, 0.3]))
 
 
 def test_a_category_is_as_popular_as_its_items_were():
@@ -101,8 +140,8 @@ def test_a_category_is_as_popular_as_its_items_were():
 def test_the_baselines_know_no_ones_taste():
     found = baselines(split(), sp.csr_matrix(np.eye(6)))
     assert set(found) == {"random", "category", "hindsight"}
-    assert all(scores.shape == (2, 6) and (scores[0] == scores[1]).all() for scores in found.values())
-    assert found["hindsight"][0].tolist() == [0, 0, 0, 2, 1, 0]
+    assert all(scores.shape == (6,) for scores in found.values())
+    assert found["hindsight"].tolist() == [0, 0, 0, 2, 1, 0]
     assert not found["random"].any()
 
 
@@ -114,11 +153,18 @@ def test_content_and_what_is_mapped_from_it_beat_the_baselines_where_taste_follo
     times = np.where(late, 100.0, 0.0) + np.tile(np.arange(12), 120)
     data = split_cold(users, items, np.ones(len(users)), times, (120, 100), 100.0)
     content = np.eye(4, dtype=np.float32)[np.arange(100) % 4]
-    mapped, r_squared = mapped_scores(data, content, AlsConfig(dimensions=8), ColdStartConfig(), rng)
-    sources = baselines(data, sp.csr_matrix(content)) | {"content": content_scores(data, content), "mapped": mapped}
-    found = compare(data, sources, 5, rng)
+    mapped, by_content = (
+        fit_mapped(data, content, AlsConfig(dimensions=8), ColdStartConfig(), rng),
+        ContentScorer(content),
+    )
+    known_to_all = baselines(data, sp.csr_matrix(content))
+
+    def score(histories: sp.csr_matrix):
+        return known_to_all | {"content": by_content.score(histories), "mapped": mapped.score(histories)}
+
+    found = measure(data, score, 5, rng)
     assert len(data.users) == 120
-    assert r_squared > 0.8
+    assert mapped.r_squared > 0.8
     assert found["content"].recall.mean() == pytest.approx(1.0)  # the group's 5 cold items fill the 5 places
     assert found["mapped"].recall.mean() == pytest.approx(1.0)
     assert found["random"].recall.mean() == pytest.approx(0.25, abs=0.08)
@@ -143,6 +189,6 @@ def test_refuses_times_that_are_none():
 
 def test_refuses_scores_of_others_and_no_places(rng):
     with pytest.raises(ValueError, match="Scores of shape"):
-        measure(split(), np.zeros((3, 6), np.float32), 5, rng)
+        measured(split(), np.zeros((3, 6)), 5, rng)
     with pytest.raises(ValueError, match="k must be"):
-        measure(split(), np.zeros((2, 6), np.float32), 0, rng)
+        measured(split(), np.zeros((2, 6)), 0, rng)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,13 +12,15 @@ import scipy.sparse as sp
 from ml import als, artefacts, ease, item_graph, popularity, ranker
 from ml.als import AlsConfig, AlsScorer
 from ml.artefacts import ArtefactError
-from ml.content import ContentScorer
-from ml.model_files import About, Model, from_bytes, open_mapped, save, to_bytes
+from ml.blend import BlendScorer
+from ml.linear import Unweighted
+from ml.model_files import UNCHECKED, About, Model, Vocabulary, from_bytes, open_mapped, save, to_bytes
 from ml.ranker import Ranker, RankerConfig
+from ml.scorers import Scorer
 from tests.ml.planted import planted
 
 ITEMS = np.arange(80) * 3 + 5
-ABOUT = About(ITEMS, (100.0, 200.5))
+ABOUT = About(ITEMS, (100.0, 200.5), {"user_exponent": 0.6, "epochs": 3})
 
 
 def make_als(observed: sp.csr_matrix) -> AlsScorer:
@@ -24,13 +29,21 @@ def make_als(observed: sp.csr_matrix) -> AlsScorer:
     return AlsScorer(factors.items, factors.unobserved, config)
 
 
-MAKERS: dict[str, Callable[[sp.csr_matrix], Model]] = {
-    "sparse": item_graph.fit,
-    "dense": ease.fit,
-    "als": make_als,
-    "popularity": popularity.fit,
-    "content": lambda observed: ContentScorer(np.random.default_rng(0).random((80, 5)).astype(np.float32)),
-}
+def make_ranker(rng: np.random.Generator) -> Ranker:
+    features = rng.random((50, 6, 2)).astype(np.float32)
+    relevant = np.eye(6, dtype=bool)[features[:, :, 0].argmax(axis=1)]
+    return ranker.fit(features, relevant, ["é", "b"], RankerConfig(trees=3, least=5), seed=0)
+
+
+def make_blend(observed: sp.csr_matrix) -> BlendScorer:
+    counts, dense = popularity.fit(observed), ease.fit(observed)
+    parts: dict[str, Scorer] = {
+        "popularity": counts,
+        "ease": Unweighted(dense),
+        "ease_recent": dense,
+        "als": make_als(observed),
+    }
+    return BlendScorer(parts, {"ease": 1.0, "popularity": 0.1, "ease_recent": 0.5, "als": 0.0})
 
 
 @pytest.fixture
@@ -38,81 +51,196 @@ def observed(rng) -> sp.csr_matrix:
     return planted(rng)
 
 
-@pytest.fixture(params=MAKERS)
-def model(request, observed) -> Model:
-    return MAKERS[request.param](observed)
+def through_bytes(model: Model, about: About, path: Path, items: Vocabulary) -> tuple[Model, About]:
+    return from_bytes(to_bytes(model, about), items)
 
 
-def through_bytes(model: Model, about: About, path) -> Model:
-    return from_bytes(to_bytes(model, about), about)
-
-
-def through_a_file(model: Model, about: About, path) -> Model:
+def through_a_file(model: Model, about: About, path: Path, items: Vocabulary) -> tuple[Model, About]:
     save(path, model, about)
-    return open_mapped(path, about)
+    return open_mapped(path, items)
 
 
-@pytest.mark.parametrize("keep", [through_bytes, through_a_file])
-def test_a_model_that_was_kept_says_the_same(model, keep, observed, tmp_path):
-    kept = keep(model, ABOUT, tmp_path / "model.npz")
-    assert type(kept) is type(model)
-    # Where a mapped array lies decides how its products are summed up.
-    np.testing.assert_allclose(kept.score(observed), model.score(observed), rtol=1e-4, atol=1e-5)
-    history = observed[3]
-    arguments = history.indices, history.data, np.array([1, 4, 7])
-    np.testing.assert_allclose(kept.carried(*arguments), model.carried(*arguments), rtol=1e-4, atol=1e-5)
+Way = Callable[[Model, About, Path, Vocabulary], tuple[Model, About]]
 
 
-@pytest.mark.parametrize("keep", [through_bytes, through_a_file])
-def test_so_does_a_ranker(keep, rng, tmp_path):
-    features = rng.random((50, 6, 2)).astype(np.float32)
-    relevant = np.eye(6, dtype=bool)[features[:, :, 0].argmax(axis=1)]
-    learned = ranker.fit(features, relevant, ["é", "b"], RankerConfig(trees=3, least=5), seed=0)
-    kept = keep(learned, About(), tmp_path / "model.npz")
+@pytest.fixture(params=[through_bytes, through_a_file])
+def way(request) -> Way:
+    return request.param
+
+
+@pytest.fixture
+def keep(way, tmp_path) -> Callable[..., tuple[Model, About]]:
+    def keep(model: Model, about: About = ABOUT, items: Vocabulary = ITEMS) -> tuple[Model, About]:
+        return way(model, about, tmp_path / "model.npz", items)
+
+    return keep
+
+
+def test_a_ranker_that_was_kept_says_the_same(keep, rng):
+    learned = make_ranker(rng)
+    features = rng.random((5, 6, 2)).astype(np.float32)
+    kept, about = keep(learned, About(config=asdict(RankerConfig(trees=3))), UNCHECKED)
     assert isinstance(kept, Ranker)
     assert kept.features == ("é", "b")
     np.testing.assert_array_equal(kept.score(features), learned.score(features))
+    assert about.items is None
+    assert about.config["trees"] == 3
 
 
-def test_a_file_is_mapped_and_cannot_be_written_through(observed, tmp_path):
-    kept = through_a_file(make_als(observed), ABOUT, tmp_path / "model.npz")
-    assert isinstance(kept.items, np.memmap)
+def test_a_blend_comes_back_whole(keep, observed):
+    blend = make_blend(observed)
+    kept, _ = keep(blend)
+    assert isinstance(kept, BlendScorer)
+    assert {name: type(part) for name, part in kept.parts.items()} == {n: type(part) for n, part in blend.parts.items()}
+    assert kept.weights == blend.weights
+
+
+def test_a_model_that_is_in_a_blend_twice_is_kept_once(keep, observed):
+    kept, _ = keep(make_blend(observed))
+    assert isinstance(kept, BlendScorer)
+    unweighted = kept.parts["ease"]
+    assert isinstance(unweighted, Unweighted)
+    assert unweighted.scorer is kept.parts["ease_recent"]
+
+
+def test_what_was_said_about_it_comes_back(keep, observed):
+    for items in (ITEMS, UNCHECKED):
+        _, about = keep(item_graph.fit(observed), items=items)
+        assert about.items is not None
+        assert about.items.tolist() == ITEMS.tolist()
+        assert (about.window, about.config, about.n_items) == (ABOUT.window, ABOUT.config, 80)
+
+
+def test_what_was_not_said_is_not_there(keep, observed):
+    _, about = keep(item_graph.fit(observed), About(ITEMS))
+    assert (about.window, about.config) == (None, {})
+
+
+@pytest.mark.parametrize("part", ["als", "ease_recent", "popularity"])
+def test_a_file_is_mapped_and_cannot_be_written_through(part, observed, tmp_path):
+    kept, _ = through_a_file(make_blend(observed), ABOUT, tmp_path / "model.npz", ITEMS)
+    assert isinstance(kept, BlendScorer)
+    (array,) = (each for each in vars(kept.parts[part]).values() if isinstance(each, np.ndarray))
+    assert isinstance(array, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
-        kept.items[0, 0] = 1
+        array[...] = 1
 
 
-def test_the_header_says_what_it_was_trained_on(model):
-    header, _ = artefacts.load(to_bytes(model, ABOUT), ["sparse", "dense", "als", "popularity", "content"])
+def test_the_header_says_what_it_was_trained_on(observed):
+    header, _ = artefacts.load(to_bytes(make_als(observed), ABOUT), "model")
     assert header["window"] == [100.0, 200.5]
     assert header["vocabulary"] == artefacts.checksum(ITEMS)
+    assert header["n_items"] == 80
+
+
+def changed(model: Model, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> bytes:
+    """The bytes of a model whose header and arrays were changed."""
+    about = About() if isinstance(model, Ranker) else ABOUT
+    header, arrays = artefacts.load(to_bytes(model, about), "model")
+    change(header, arrays)
+    return artefacts.dump("model", header, arrays)
 
 
 class TestRefuses:
-    @pytest.mark.parametrize("items", [ITEMS[::-1], ITEMS + 1, ITEMS[:-1]])
-    def test_other_items_than_it_was_trained_on(self, model, items, tmp_path):
+    @pytest.mark.parametrize("items", [ITEMS[::-1], ITEMS + 1, ITEMS[:-1], ITEMS[:0]])
+    def test_other_items_than_it_was_trained_on(self, keep, items, observed):
         with pytest.raises(ArtefactError, match="of other items"):
-            from_bytes(to_bytes(model, ABOUT), About(items))
-        save(tmp_path / "model.npz", model, ABOUT)
-        with pytest.raises(ArtefactError, match="of other items"):
-            open_mapped(tmp_path / "model.npz", About(items))
+            keep(item_graph.fit(observed), items=items)
 
-    def test_a_vocabulary_of_another_length(self, model):
+    def test_to_say_that_a_ranker_is_of_these_items(self, keep, rng):
+        with pytest.raises(ArtefactError, match="of other items"):
+            keep(make_ranker(rng), About(), ITEMS)
+
+    @pytest.mark.parametrize("items", [ITEMS[:3], None])
+    def test_to_keep_another_number_of_ids(self, items, observed):
         with pytest.raises(ArtefactError, match="80 items"):
-            to_bytes(model, About(ITEMS[:3]))
+            to_bytes(item_graph.fit(observed), About(items))
 
-    def test_weights_that_point_outside_of_the_matrix(self):
-        arrays = {
-            "data": np.ones(1, np.float32), "indices": np.array([9], np.int32), "indptr": np.array([0, 1, 1], np.int32),
-        }  # fmt: skip
-        with pytest.raises(ArtefactError, match="do not fit"):
-            from_bytes(artefacts.dump("sparse", {}, arrays), About())
+    def test_to_keep_what_it_does_not_know(self):
+        class Foreign:
+            n_items = 80
+
+        with pytest.raises(ArtefactError, match="no way to keep a Foreign"):
+            to_bytes(Foreign(), ABOUT)
+
+    def test_to_keep_times_and_configs_that_are_none(self, observed):
+        for about in (About(ITEMS, (0.0, np.nan)), About(ITEMS, config={"x": object()})):
+            with pytest.raises(ArtefactError, match="JSON"):
+                to_bytes(item_graph.fit(observed), about)
+
+    def test_numbers_that_are_not_finite(self, observed, tmp_path):
+        blend = make_blend(observed)
+        vars(blend.parts["popularity"])["counts"][3] = np.nan
+        with pytest.raises(ArtefactError, match="not finite"):
+            to_bytes(blend, ABOUT)
+        with pytest.raises(ArtefactError, match="not finite"):
+            save(tmp_path / "model.npz", blend, ABOUT)
+
+    def test_what_is_no_model(self):
+        with pytest.raises(ArtefactError, match="not a 'model' artefact"):
+            from_bytes(artefacts.dump("text", {}, {}), UNCHECKED)
+
+    def test_a_blend_that_is_cut_short(self, observed):
+        data = to_bytes(make_blend(observed), ABOUT)
+        for length in range(0, len(data), len(data) // 50):
+            with pytest.raises(ArtefactError):
+                from_bytes(data[:length], ITEMS)
+
+    def check(self, model: Model, match: str, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> None:
+        with pytest.raises(ArtefactError, match=match):
+            from_bytes(changed(model, change), UNCHECKED)
+
+    def test_an_unknown_sort(self, observed):
+        self.check(item_graph.fit(observed), "do not fit.*'forest'", lambda h, a: h["models"][0].update(sort="forest"))
+
+    @pytest.mark.parametrize("name", ["models", "window", "config", "vocabulary"])
+    def test_a_header_without_what_is_due(self, name, observed):
+        self.check(item_graph.fit(observed), f"do not fit.*{name}", lambda h, a: h.pop(name))
+
+    @pytest.mark.parametrize(("name", "value"), [("window", [1.0]), ("window", 7), ("config", 7), ("models", [])])
+    def test_a_header_of_something_else(self, name, value, observed):
+        self.check(item_graph.fit(observed), "do not fit", lambda h, a: h.update({name: value}))
+
+    def test_ids_that_are_not_those_of_the_header(self, observed):
+        self.check(item_graph.fit(observed), "not those that the header", lambda h, a: a.update(item_ids=ITEMS + 1))
+
+    def test_a_model_of_more_items_than_ids(self, observed):
+        def change(header: dict[str, Any], arrays: dict[str, Any]) -> None:
+            arrays["item_ids"] = ITEMS[:3]
+            header["vocabulary"] = artefacts.checksum(ITEMS[:3])
+
+        self.check(item_graph.fit(observed), "80 items, kept with the ids of 3", change)
+
+    def test_weights_that_point_outside_of_the_matrix(self, observed):
+        self.check(item_graph.fit(observed), "do not fit", lambda h, a: a["0/indices"].fill(99))
+
+    def test_weights_that_are_no_square(self, observed):
+        self.check(ease.fit(observed), r"\(80, 79\)", lambda h, a: a.update({"0/weights": a["0/weights"][:, 1:]}))
+
+    def test_counts_of_two_dimensions(self, observed):
+        self.check(popularity.fit(observed), r"\(80, 1\)", lambda h, a: a.update({"0/counts": np.zeros((80, 1))}))
 
     def test_factors_of_other_dimensions_than_the_config_says(self, observed):
-        _, arrays = artefacts.load(to_bytes(make_als(observed), ABOUT), "als")
-        header = {"config": {"dimensions": 7}, "unobserved": 0.1}
-        with pytest.raises(ArtefactError, match="7 dimensions"):
-            from_bytes(artefacts.dump("als", header, arrays), About())
+        self.check(make_als(observed), "7 dimensions", lambda h, a: h["models"][0]["config"].update(dimensions=7))
 
-    def test_missing_arrays(self):
-        with pytest.raises(ArtefactError, match="do not fit"):
-            from_bytes(artefacts.dump("popularity", {}, {}), About())
+    def test_missing_arrays(self, observed):
+        self.check(popularity.fit(observed), "do not fit.*counts", lambda h, a: a.pop("0/counts"))
+
+    @pytest.mark.parametrize("place", [-1, 1, 7, "0", None, 0.5])
+    def test_parts_that_are_not_before_what_is_made_of_them(self, place, observed):
+        model = Unweighted(popularity.fit(observed))
+        self.check(model, "no model is at the place", lambda h, a: h["models"][1].update(of=place))
+
+    def test_parts_of_different_items(self, observed):
+        def change(header: dict[str, Any], arrays: dict[str, Any]) -> None:
+            arrays["0/counts"] = arrays["0/counts"][1:]
+
+        self.check(make_blend(observed), "parts of a blend are of the same items", change)
+
+    def test_weights_of_parts_that_there_are_not(self, observed):
+        self.check(make_blend(observed), "that there are not", lambda h, a: h["models"][-1]["weights"].update(x=1.0))
+
+    def test_a_ranker_as_a_part(self, rng):
+        self.check(
+            make_ranker(rng), "a ranker is no part", lambda h, a: h["models"].append({"sort": "unweighted", "of": 0})
+        )

@@ -16,8 +16,10 @@ from ml.blend import BlendScorer
 from ml.content import ContentScorer
 from ml.linear import Unweighted
 from ml.metrics import ndcg, summarise
+from ml.model_files import About, from_bytes, open_mapped, save, to_bytes
+from ml.ranker import Ranker
 from ml.ranking import top_scored
-from ml.scorers import Scorer
+from ml.scorers import Scorer, strongest_carriers
 from tests.ml.planted import leave_one_out, planted
 
 ALS = AlsConfig(dimensions=8, epochs=8)
@@ -39,16 +41,25 @@ def fit_blend(observed: sp.csr_matrix) -> BlendScorer:
     return BlendScorer(parts, {"graph": 1.0, "als": 0.5})
 
 
+def fit_blend_with_popularity(observed: sp.csr_matrix) -> BlendScorer:
+    graph = item_graph.fit(observed)
+    parts: dict[str, Scorer] = {
+        "graph": Unweighted(graph), "recent": graph, "popularity": popularity.fit(observed), "als": fit_als(observed),
+    }  # fmt: skip
+    return BlendScorer(parts, {"graph": 1.0, "recent": 0.7, "popularity": 0.2, "als": 0.0})
+
+
 FITS: dict[str, Callable[[sp.csr_matrix], Scorer]] = {
     "item_graph": item_graph.fit,
     "ease": ease.fit,
     "als": fit_als,
     "content": fit_content,
     "blend": fit_blend,
+    "blend_with_popularity": fit_blend_with_popularity,
     "unweighted": lambda observed: Unweighted(item_graph.fit(observed)),
     "popularity": popularity.fit,
 }
-PERSONAL = [name for name in FITS if name != "popularity"]
+PERSONAL = [name for name in FITS if "popularity" not in name]  # nothing without a history
 TRAINED = [name for name in FITS if name != "content"]  # from interactions
 
 
@@ -95,15 +106,52 @@ def test_an_empty_history_scores_nothing(name, observed):
     np.testing.assert_array_equal(FITS[name](observed).score(empty), 0)
 
 
-@pytest.mark.parametrize("name", PERSONAL)
-def test_what_history_items_carry_sums_up_to_the_scores(name, observed, rng):
-    scorer = FITS[name](observed)
+def test_what_history_items_carry_sums_up_to_what_the_history_changed(fit, observed, rng):
+    scorer = fit(observed)
     history = observed[5]
     items = rng.choice(observed.shape[1], 9, replace=False)
     carried = scorer.carried(history.indices, history.data, items)
     assert carried.shape == (history.nnz, 9)
     assert carried.dtype == np.float32
-    np.testing.assert_allclose(carried.sum(axis=0), scorer.score(history)[0, items], rtol=5e-3, atol=5e-4)
+    empty = sp.csr_matrix(history.shape, dtype=np.float32)
+    changed = scorer.score(history)[0, items] - scorer.score(empty)[0, items]
+    np.testing.assert_allclose(carried.sum(axis=0), changed, rtol=5e-3, atol=5e-4)
+
+
+@pytest.mark.parametrize("name", ["popularity", "blend_with_popularity"])
+def test_popularity_is_what_is_left_of_an_empty_history(name, observed):
+    scores = FITS[name](observed).score(sp.csr_matrix((2, observed.shape[1]), dtype=np.float32))
+    counts = np.asarray(observed.sum(axis=0)).ravel()
+    share = scores[0].max() / counts.max()
+    assert share > 0
+    np.testing.assert_allclose(scores, np.stack([share * counts] * 2), rtol=1e-5)
+
+
+def test_the_strongest_carriers_come_first_and_those_against_never():
+    carried = np.array([[0.1, -1, 0], [0.5, -2, 0.2], [0.3, 0.4, 0]], dtype=np.float32)
+    assert strongest_carriers(carried, 2).tolist() == [[1, 2], [2, -1], [1, -1]]
+    assert strongest_carriers(carried, 5)[0].tolist() == [1, 2, 0, -1, -1]
+
+
+def test_no_history_has_no_carriers():
+    assert strongest_carriers(np.zeros((0, 2), np.float32), 2).tolist() == [[-1, -1], [-1, -1]]
+
+
+def test_refuses_to_name_no_carriers():
+    with pytest.raises(ValueError, match="k must be"):
+        strongest_carriers(np.zeros((2, 2), np.float32), 0)
+
+
+def test_a_scorer_that_was_kept_says_the_same(fit, observed, tmp_path):
+    scorer, ids = fit(observed), np.arange(observed.shape[1]) * 3
+    save(tmp_path / "model.npz", scorer, About(ids))
+    for kept, _ in (from_bytes(to_bytes(scorer, About(ids)), ids), open_mapped(tmp_path / "model.npz", ids)):
+        assert type(kept) is type(scorer)
+        assert not isinstance(kept, Ranker)
+        # Where a mapped array lies decides how its products are summed up.
+        np.testing.assert_allclose(kept.score(observed), scorer.score(observed), rtol=1e-4, atol=1e-5)
+        arguments = observed[3].indices, observed[3].data, np.array([1, 4, 7])
+        np.testing.assert_allclose(kept.carried(*arguments), scorer.carried(*arguments), rtol=1e-4, atol=1e-5)
 
 
 def test_masks_what_was_seen(fit, observed):

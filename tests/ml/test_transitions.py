@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.transitions import NOTHING, TransitionGraph, cut, merge
+from ml.transitions import NOTHING, TransitionGraph, largest, merge
 
 N = 7
 sequences = st.lists(st.lists(st.integers(0, N - 1), max_size=8), max_size=6)
@@ -88,6 +90,55 @@ def test_rows_that_were_read_follow_every_change(found, pairs):
             assert graph.two_steps(item)[1].tolist() == expected.two_steps(item)[1].tolist()
 
 
+def plain_cut(row, most):
+    return dict(sorted(row.items(), key=lambda pair: (-pair[1], pair[0]))[:most])
+
+
+def plain_walk(found, window, neighbours, most, item):
+    """Two steps in fractions, without any arrays."""
+    following, preceding = ({one: {} for one in range(N)} for _ in range(2))
+    for sequence in found:
+        for first, earlier in enumerate(sequence):
+            for distance, later in enumerate(sequence[first + 1 : first + 1 + window], start=1):
+                if earlier != later:
+                    following[earlier][later] = following[earlier].get(later, 0) + 2 ** (window - distance)
+                    preceding[later][earlier] = preceding[later].get(earlier, 0) + 2 ** (window - distance)
+
+    def around(one):
+        after, before = plain_cut(following[one], most), plain_cut(preceding[one], most)
+        total = sum(following[one].values()) + sum(preceding[one].values())
+        return {other: Fraction(after.get(other, 0) + before.get(other, 0), total) for other in after | before}
+
+    reached = {}
+    for between, share in plain_cut(around(item), neighbours).items():
+        for other, next_share in around(between).items():
+            if other != item:
+                reached[other] = reached.get(other, 0) + share * next_share
+    return sorted(plain_cut({other: score / sum(reached.values()) for other, score in reached.items()}, most).values())
+
+
+@given(sequences, sequences, st.integers(1, 4), st.integers(1, 4))
+def test_walks_through_few_neighbours_are_those_of_fractions_after_every_change(found, more, neighbours, most):
+    graph = graph_of(found, neighbours=neighbours, max_transitions=most)
+    for number, sequence in enumerate(more):
+        graph.count_sequence(sequence)
+        now = found + more[: number + 1]
+        for item in graph.items:
+            expected = [float(share) for share in plain_walk(now, 3, neighbours, most, item)]
+            assert sorted(graph.two_steps(item)[1].tolist()) == pytest.approx(expected)
+
+
+def test_memory_is_that_of_the_items_there_are():
+    graph = graph_of([[0, 1, 2]])
+    for item in range(3, 5000):
+        graph.count(0, item, 1)
+        graph.count(0, item, 1, -1)
+    assert graph.items == {0, 1, 2}
+    assert len(graph._slots.items) == 1024
+    graph.count_sequence(range(5000))
+    assert graph.following(4000)[0].tolist() == [4001, 4002, 4003]
+
+
 def test_an_item_further_away_counts_half_as_much_with_each_step():
     items, shares = graph_of([[0, 1, 2, 3]]).following(0)
     assert items.tolist() == [1, 2, 3]
@@ -146,10 +197,12 @@ def test_merging_is_a_weighted_sum(parts):
     assert dense((items, scores)) == pytest.approx(expected)
 
 
-def test_cutting_keeps_the_smaller_ids_of_equals():
-    items, shares = cut((np.array([3, 5, 8, 9]), np.array([0.1, 0.4, 0.1, 0.1])), 2)
-    assert items.tolist() == [3, 5]
-    assert shares.tolist() == [0.1, 0.4]
+@given(st.lists(st.integers(0, 5), max_size=20), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_the_largest_are_those_first_by_share_and_then_by_id(shares, n, seed):
+    items = np.random.default_rng(seed).permutation(len(shares)).astype(np.int64)
+    found = largest(np.array(shares, dtype=np.float64), items, n)
+    expected = sorted(range(len(shares)), key=lambda place: (-shares[place], items[place]))[:n]
+    assert sorted(found.tolist()) == sorted(expected)
 
 
 @pytest.mark.parametrize("sizes", [(0, 1, 1), (33, 1, 1), (1, 0, 1), (1, 1, 0)])

@@ -1,7 +1,8 @@
-"""How well films are recommended that nobody has liked yet, by what is written about them.
+"""How well films are recommended that nobody has rated yet, by what is written about them.
 
-Several moments, evenly over the last half of the events; an item is cold that is first taken up after one. Each user
-who took up a cold item, and a warm one before, is asked for the cold ones alone. What was written later is not known.
+Several moments, evenly over the last half of the likings; a film is cold that nobody had rated before one, liked or
+not. Each user who liked a cold film, and a warm one before, is asked for the cold ones alone, and counts once, with the
+mean over the moments. What was written later is not known.
 """
 
 from __future__ import annotations
@@ -17,11 +18,23 @@ from ml import text
 from ml.als import AlsConfig
 from ml.blend import scaled
 from ml.cold_start import ColdStartConfig
-from ml.content_evaluation import ColdMeasures, baselines, compare, content_scores, mapped_scores, split_cold
+from ml.content import ContentScorer
+from ml.content_evaluation import (
+    ColdMeasures,
+    ColdSplit,
+    Score,
+    baselines,
+    fit_mapped,
+    mean_by_user,
+    measure,
+    split_cold,
+)
 from ml.formats import MovieLens
 from ml.metrics import compare as compare_users
 from ml.metrics import summarise
 from ml.text import ItemText, TextConfig
+
+Floats = NDArray[np.float32]
 
 WINDOWS = 5
 FACTORS = AlsConfig(dimensions=32)
@@ -34,30 +47,46 @@ def measure_cold(data: MovieLens, liked: float, seed: int) -> dict[str, Any]:
     events = data.ratings.where(data.ratings.weights >= liked)
     user_ids, users = np.unique(events.users, return_inverse=True)
     item_ids, items = np.unique(events.items, return_inverse=True)
+    shape = (len(user_ids), len(item_ids))
+    first_rated = _first_rated(data, item_ids)
     edges = np.quantile(events.times, np.linspace(0.5, 1, WINDOWS + 1))
     categories = _categories(data, item_ids)
-    pooled: dict[str, list[ColdMeasures]] = {}
+    found: dict[str, list[ColdMeasures]] = {}
     for moment, end in zip(edges[:-1], [*edges[1:-1], np.inf], strict=True):
         inside = events.times < end
         ones = np.ones(inside.sum())
-        shape = (len(user_ids), len(item_ids))
-        split = split_cold(users[inside], items[inside], ones, events.times[inside], shape, moment)
+        split = split_cold(users[inside], items[inside], ones, events.times[inside], shape, moment, first_rated)
         if not len(split.users):
             continue
-        texts = _texts(data, item_ids, moment)
-        warm = np.flatnonzero(np.bincount(split.known.indices, minlength=len(item_ids)))
-        model = text.fit([texts[item] for item in warm], TextConfig(), rng)
-        vectors = model.encode(texts)
-        content = content_scores(split, vectors)
-        mapped, _ = mapped_scores(split, vectors, FACTORS, ColdStartConfig(), rng)
-        scores = baselines(split, categories) | {
-            "content": content, "content_to_factors": mapped, "both": scaled(content) + scaled(mapped),
-        }  # fmt: skip
-        for name, measures in compare(split, scores, K, rng).items():
-            pooled.setdefault(name, []).append(measures)
-    if not pooled:
+        score = _sources(split, _texts(data, item_ids, moment), categories, rng)
+        for name, measures in measure(split, score, K, rng).items():
+            found.setdefault(name, []).append(measures)
+    if not found:
         return {"cold_users": 0}
-    return _report({name: _together(parts) for name, parts in pooled.items()})
+    return _report({name: mean_by_user(parts) for name, parts in found.items()}) | {
+        "cold_moments": len(found["random"]),
+        "cold_questions": sum(len(one.users) for one in found["random"]),
+    }
+
+
+def _sources(split: ColdSplit, texts: Sequence[ItemText], categories: sp.csr_matrix, rng: np.random.Generator) -> Score:
+    """What ranks the cold films: all that is learned is learned from what was known before the moment."""
+    warm = np.flatnonzero(np.bincount(split.known.indices, minlength=len(texts)))
+    model = text.fit([texts[item] for item in warm.tolist()], TextConfig(), rng)
+    vectors = model.encode(texts)
+    content = ContentScorer(vectors)
+    mapped = fit_mapped(split, vectors, FACTORS, ColdStartConfig(), rng)
+    known_to_all = baselines(split, categories)
+
+    def score(histories: sp.csr_matrix) -> dict[str, Floats]:
+        by_content, by_factors = content.score(histories), mapped.score(histories)
+        return known_to_all | {
+            "content": by_content,
+            "content_to_factors": by_factors,
+            "both": scaled(by_content) + scaled(by_factors),
+        }
+
+    return score
 
 
 def _report(measured: dict[str, ColdMeasures]) -> dict[str, Any]:
@@ -73,11 +102,16 @@ def _report(measured: dict[str, ColdMeasures]) -> dict[str, Any]:
         for other in ("random", "category")
         if name in measured
     }
-    return {"cold_models": models, "cold_ndcg_gains": gains, "cold_users": len(measured["random"].ndcg)}
+    return {"cold_models": models, "cold_ndcg_gains": gains, "cold_users": len(measured["random"].users)}
 
 
-def _together(parts: Sequence[ColdMeasures]) -> ColdMeasures:
-    return ColdMeasures(np.concatenate([one.recall for one in parts]), np.concatenate([one.ndcg for one in parts]))
+def _first_rated(data: MovieLens, item_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    """When each of the items was first rated at all, (n_items,)."""
+    places = np.searchsorted(item_ids, data.ratings.items)
+    inside = item_ids[np.minimum(places, len(item_ids) - 1)] == data.ratings.items
+    first = np.full(len(item_ids), np.inf)
+    np.minimum.at(first, places[inside], data.ratings.times[inside])
+    return first
 
 
 def _texts(data: MovieLens, item_ids: NDArray[np.int64], moment: float) -> list[ItemText]:

@@ -24,7 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("name", choices=sorted(settings.BENCHES), help="which one")
         parser.add_argument("path", nargs="?", type=Path, help="the folder of the data, for `quality`")
         parser.add_argument(
-            "--format", choices=["lightgcn", "movielens", "sessions"], help="of the data (by its files)"
+            "--format",
+            choices=["checkins", "follows", "lightgcn", "movielens", "sessions"],
+            help="of the data (by its files)",
         )
         parser.add_argument("--json", action="store_true", help="print the line of JSON alone")
         parser.add_argument("--here", action="store_true", help="use the configured services (and leave data there)")
