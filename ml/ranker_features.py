@@ -30,9 +30,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ml.blend import blend, scaled
-from ml.content import unit_rows
 from ml.ranking import best_of
 from ml.scorers import Scorer
+from ml.vectors import unit_rows
 
 Floats = NDArray[np.float32]
 

@@ -22,7 +22,16 @@ from django.core.management.base import CommandError
 from numpy.typing import NDArray
 
 from ml import sessions
-from ml.formats import Events, MovieLens, guess_format, read_lightgcn, read_movielens, read_sessions
+from ml.formats import (
+    Events,
+    MovieLens,
+    guess_format,
+    read_checkins,
+    read_follows,
+    read_lightgcn,
+    read_movielens,
+    read_sessions,
+)
 from ml.interactions import from_arrays
 from ml.list_metrics import catalogue_coverage
 from ml.metrics import Summary, compare, hit_rate, ndcg, recall, reciprocal_rank, summarise
@@ -30,7 +39,7 @@ from ml.recipe import RecipeConfig, Trained, train
 from ml.session_data import SessionEvents, concatenate
 from ml.session_data import from_arrays as session_events
 from ml.session_evaluation import evaluate_next_item
-from ml.splits import hold_out_last
+from ml.splits import hold_out_last, hold_out_random
 from recsys.bench.memory import peak_mb
 from recsys.bench.result import BenchOptions, BenchResult
 from recsys.recommend.bench.cold import measure_cold
@@ -67,17 +76,41 @@ def _run_lightgcn(folder: Path, options: BenchOptions) -> BenchResult:
 def _run_movielens(folder: Path, options: BenchOptions) -> BenchResult:
     data = read_movielens(folder)
     liked = data.ratings.where(data.ratings.weights >= LIKED)
-    latest = hold_out_last(liked.users, liked.times, share=LATEST)
-    options.say(
-        f"{len(liked):,} of {len(data.ratings):,} ratings liked; the last {latest.sum():,} of their users tested"
-    )
-    known, later = liked.where(~latest), liked.where(latest)
+    options.say(f"{len(liked):,} of {len(data.ratings):,} ratings liked")
+    return _run_dated(liked, options, _cold(data, options))
+
+
+def _run_checkins(folder: Path, options: BenchOptions) -> BenchResult:
+    return _run_dated(_first_times(read_checkins(folder).events), options, {})
+
+
+def _first_times(events: Events) -> Events:
+    """The first event of each user with each item: whether somebody comes again is another question."""
+    order = np.lexsort((events.times, events.items, events.users))
+    _, first = np.unique(np.stack([events.users[order], events.items[order]]), axis=1, return_index=True)
+    chosen = np.zeros(len(events), dtype=bool)
+    chosen[order[first]] = True
+    return events.where(chosen)
+
+
+def _run_follows(folder: Path, options: BenchOptions) -> BenchResult:
+    """A random share of those whom each follows is the test, as nothing says when they began to."""
+    follows = read_follows(folder)
+    held = hold_out_random(follows.users, LATEST, np.random.default_rng(SEED))
+    return _measure_matrices(*_matrices(follows.where(~held), follows.where(held)), None, options, {})
+
+
+def _run_dated(events: Events, options: BenchOptions, details: dict[str, Any]) -> BenchResult:
+    """The latest share of each user's events is the test."""
+    latest = hold_out_last(events.users, events.times, share=LATEST)
+    options.say(f"the last {latest.sum():,} of {len(events):,} events of their users tested")
+    known, later = events.where(~latest), events.where(latest)
     matrices = _matrices(known, later)
     users, items = np.union1d(known.users, later.users), np.union1d(known.items, later.items)
     # Their order, as seconds since 1970 are more than single precision can tell apart.
     order = np.argsort(np.argsort(known.times, kind="stable")) + 1
     times = from_arrays(known.users, known.items, order, user_ids=users, item_ids=items).matrix
-    return _measure_matrices(*matrices, times, options, _cold(data, options))
+    return _measure_matrices(*matrices, times, options, details)
 
 
 def _cold(data: MovieLens, options: BenchOptions) -> dict[str, Any]:
@@ -233,6 +266,8 @@ class Popular:
 
 
 _BY_FORMAT: dict[str, Callable[[Path, BenchOptions], BenchResult]] = {
+    "checkins": _run_checkins,
+    "follows": _run_follows,
     "lightgcn": _run_lightgcn,
     "movielens": _run_movielens,
     "sessions": _run_sessions,
