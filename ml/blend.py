@@ -100,21 +100,13 @@ def candidates(parts: Mapping[str, Floats], seen: sp.csr_matrix, k: int) -> NDAr
     return best
 
 
-@dataclass(frozen=True)
-class Weighed:
-    """The weights by name, and the validation metric that they reached."""
-
-    weights: dict[str, float]
-    reached: float
-
-
 def choose_weights(
     names: Sequence[str],
     judge: Callable[[Mapping[str, float]], float],
     *,
     grid: Sequence[float] = GRID,
     rounds: int = 2,
-) -> Weighed:
+) -> dict[str, float]:
     """Weights for each of `names` that `judge` (a validation metric; larger is better) likes best.
 
     Starts with the best single one at 1, which stays at 1; the others go through `grid` one after the other, `rounds`
@@ -136,4 +128,4 @@ def choose_weights(
                     best, weights = found, weights | {name: weight}
         if weights == before:
             break
-    return Weighed(weights, best)
+    return weights

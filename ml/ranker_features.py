@@ -30,13 +30,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ml.blend import blend, scaled
-from ml.ranking import best_of
+from ml.ranking import best_of, blocks
 from ml.scorers import Scorer
 from ml.vectors import unit_rows
 
 Floats = NDArray[np.float32]
 
-_BATCH = 512
 _FIRST = 20  # candidates that are asked about the others
 _PAIRED = ("largest", "second", "third", "support", "anchor", "back", "back_sum", "closest", "closeness", "agreement")
 _FIXED = ("rank", "score", "level", *_PAIRED, "popularity", "norm", "history")
@@ -87,8 +86,7 @@ class Featurizer:
         """The blend's `k` candidates for each of the histories (n_users, n_items), which hold none of their items."""
         items = np.full((histories.shape[0], self.k), -1, dtype=np.int64)
         features = np.zeros((*items.shape, len(self.names)), dtype=np.float32)
-        for start in range(0, histories.shape[0], _BATCH):
-            rows = slice(start, start + _BATCH)
+        for rows in blocks(*histories.shape):
             scored = self.scores(histories[rows])
             items[rows] = self.items_of(scored, histories[rows])
             features[rows] = self.features_of(items[rows], scored, histories[rows])

@@ -12,10 +12,10 @@ from ml import ranker
 from ml.metrics import compare, ndcg
 from ml.ranker import NothingToLearn, Ranker, RankerConfig, RankerUnavailable, reordered
 from ml.ranker_features import Featurizer, labels
+from ml.ranking import blocks
 
 Floats = NDArray[np.float32]
 
-_BATCH = 512
 _JUDGES = 5  # one of so many users judges the ranker, which the others taught
 
 
@@ -68,14 +68,14 @@ class _Lessons:
 
 def _lessons(making: Featurizer, histories: sp.csr_matrix, held_out: sp.csr_matrix) -> _Lessons:
     found = []
-    for start in range(0, histories.shape[0], _BATCH):
-        block = histories[start : start + _BATCH]
+    for users in blocks(*histories.shape):
+        block = histories[users]
         scored = making.scores(block)
         items = making.items_of(scored, block)
-        relevant = labels(items, held_out[start : start + _BATCH])
+        relevant = labels(items, held_out[users])
         some = np.flatnonzero(relevant.any(axis=1))
         features = making.features_of(items[some], {name: one[some] for name, one in scored.items()}, block[some])
-        found.append(_Lessons(start + some, items[some], features, relevant[some]))
+        found.append(_Lessons(users.start + some, items[some], features, relevant[some]))
     return _Lessons(
         *(np.concatenate([getattr(one, name) for one in found]) for name in ("users", "items", "features", "relevant"))
     )

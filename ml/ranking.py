@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ml.scorers import Scorer
 
-_BATCH = 1024
+_BLOCK = 5 << 20  # scores at a time: 20 MB, as the system takes larger ones back each time, and clears them anew
+
+
+def blocks(n_users: int, n_items: int) -> Iterator[slice]:
+    """Runs of users whose scores of all items are few enough to be computed together."""
+    step = max(1, min(1024, _BLOCK // max(n_items, 1)))
+    return (slice(start, start + step) for start in range(0, n_users, step))
 
 
 def top_items(users: NDArray[np.float32], items: NDArray[np.float32], seen: sp.csr_matrix, k: int) -> NDArray[np.int64]:
@@ -18,8 +26,7 @@ def top_items(users: NDArray[np.float32], items: NDArray[np.float32], seen: sp.c
     are no more items.
     """
     answer = np.full((users.shape[0], k), -1, dtype=np.int64)
-    for start in range(0, users.shape[0], _BATCH):
-        part = slice(start, start + _BATCH)
+    for part in blocks(len(users), len(items)):
         answer[part] = best_of(users[part] @ items.T, seen[part], k)
     return answer
 
@@ -30,8 +37,7 @@ def top_scored(scorer: Scorer, histories: sp.csr_matrix, k: int) -> NDArray[np.i
     As `top_items`: (n_users, k), -1 where there are no more. Scores are computed in blocks of users.
     """
     answer = np.full((histories.shape[0], k), -1, dtype=np.int64)
-    for start in range(0, histories.shape[0], _BATCH):
-        part = slice(start, start + _BATCH)
+    for part in blocks(*histories.shape):
         answer[part] = best_of(scorer.score(histories[part]), histories[part], k)
     return answer
 

@@ -18,32 +18,31 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ml.blend import BlendScorer, Weighed, scaled
+from ml.blend import BlendScorer, scaled
 from ml.collaborative import Clock, CollaborativeConfig, K, Models, Say, choose, train_again
 from ml.decay import recency_weights
+from ml.metrics import first_unless_beaten
 from ml.ranker import Ranker, RankerConfig, reordered
 from ml.ranker_features import Featurizer
 from ml.ranker_training import learn
-from ml.ranking import best_of
+from ml.ranking import best_of, blocks
 from ml.splits import hold_out_last, hold_out_random, places_from_last
 from ml.weighing import weigh
-
-_BATCH = 512  # users scored at once: blocks of scores are what takes memory
 
 
 @dataclass(frozen=True)
 class RecipeConfig:
     """`share` of each user's interactions are held out; `weighing` users judge the models and the blend's weights,
     `ranking` users at most teach the ranker, a fifth of whom judge it. Where times are known, an item of a history
-    counts half as much as the one so many places after it, with the best of the `half_lives`, for the parts that look
-    at what is recent. The ranker has its own config; `depth` candidates are its to order.
+    counts half as much as the one so many places after it, by one of the `half_lives`, for the parts that look at what
+    is recent. The ranker has its own config; `depth` candidates are its to order.
     """
 
     models: CollaborativeConfig = field(default_factory=CollaborativeConfig)
     share: float = 0.1
     weighing: int = 4000
     ranking: int = 27_000
-    half_lives: tuple[float, ...] = (3.0, 10.0, 30.0)
+    half_lives: tuple[float, ...] = (10.0, 3.0, 30.0)
     depth: int = 100
     ranker: RankerConfig = field(default_factory=RankerConfig)
 
@@ -75,8 +74,8 @@ class Trained:
         histories = weighted(observed, times, self.half_life)
         making = featurizer(self.models, self.weights, max(k, self.depth), weighted=self.half_life is not None)
         found: dict[str, list[NDArray[np.int64]]] = defaultdict(list)
-        for start in range(0, histories.shape[0], _BATCH):
-            mine = histories[start : start + _BATCH]
+        for users in blocks(*histories.shape):
+            mine = histories[users]
             scores = {name: scaled(part.score(mine)) for name, part in making.parts.items()}
             for name, scored in scores.items():
                 found[name].append(best_of(scored, mine, k))
@@ -85,7 +84,7 @@ class Trained:
             if self.ranker:
                 features = making.features_of(items, scores, mine)
                 found["ranker"].append(reordered(items, self.ranker.score(features))[:, :k])
-        return {name: np.concatenate(blocks) for name, blocks in found.items()}
+        return {name: np.concatenate(lists) for name, lists in found.items()}
 
 
 def train(
@@ -108,13 +107,10 @@ def train(
     some, taught = _draw(judges, config.weighing, rng), _draw(judges, config.ranking, rng)
     trial = choose(known, some, held_out[some], config.models, rng, clock)
     parts = trial.parts(weighted=times is not None)
-    weighed: dict[float | None, Weighed] = {}
+    half_lives: tuple[float | None, ...] = (None,) if times is None else config.half_lives
     with clock.takes("blend"):
-        for half_life in (None,) if times is None else config.half_lives:
-            histories = weighted(known, times, half_life)
-            weighed[half_life] = weigh(parts, histories[some], held_out[some], K)
-    half_life = max(weighed, key=lambda one: weighed[one].reached)
-    weights = weighed[half_life].weights
+        tried = ((one, weigh(parts, weighted(known, times, one)[some], held_out[some], K)) for one in half_lives)
+        half_life, weights = first_unless_beaten(((one, found.weights), found.ndcg) for one, found in tried)
     with clock.takes("ranker"):
         making = featurizer(trial, weights, config.depth, weighted=half_life is not None)
         histories = weighted(known, times, half_life)

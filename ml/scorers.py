@@ -19,6 +19,7 @@ class Scorer(Protocol):
 
     def score(self, histories: sp.csr_matrix) -> Floats:
         """The scores (n_users, n_items) for histories (n_users, n_items) of weights above 0; seen items are not masked.
+        The array is a new one, which the caller may write to.
 
         An empty history has what no history changes: 0, but for popularity and for a blend that it is a part of.
         """

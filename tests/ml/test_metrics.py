@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ml.metrics import (
     average_precision,
     compare,
+    first_unless_beaten,
     hit_rate,
     ndcg,
     normal_interval,
@@ -155,6 +156,15 @@ def test_one_user_decides_nothing():
 def test_equals_seldom_win(rng):
     wins = [compare(*rng.normal(size=(2, 100))).first_wins for _ in range(1000)]
     assert 0.01 < np.mean(wins) < 0.045  # 2.5% are expected, with a standard error of 0.5%
+
+
+def test_the_first_gives_way_to_a_clear_answer_alone(rng):
+    users = rng.random(200)
+    little = users + rng.normal(0.001, 0.1, 200)
+    more, most = users + 0.1 + rng.normal(0, 0.1, 200), users + 0.2 + rng.normal(0, 0.1, 200)
+    assert first_unless_beaten([("first", users), ("little", little)]) == "first"
+    assert first_unless_beaten([("first", users), ("most", most), ("more", more)]) == "most"
+    assert first_unless_beaten([("first", users), ("more", more), ("most", most), ("little", little)]) == "most"
 
 
 @pytest.mark.parametrize(

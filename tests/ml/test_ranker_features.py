@@ -66,7 +66,7 @@ def test_candidates_are_new_to_the_user_and_best_first(featurizer, observed):
 
 def test_blocks_change_nothing(featurizer, observed, monkeypatch):
     whole = featurizer.candidates(observed)
-    monkeypatch.setattr("ml.ranker_features._BATCH", 7)
+    monkeypatch.setattr("ml.ranking._BLOCK", 80 * 7)
     parts = featurizer.candidates(observed)
     np.testing.assert_array_equal(whole.items, parts.items)
     np.testing.assert_allclose(whole.features, parts.features, rtol=1e-5)

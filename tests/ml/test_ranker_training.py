@@ -30,7 +30,7 @@ def making(known: sp.csr_matrix, weights: dict[str, float]) -> Featurizer:
 
 def test_a_ranker_that_beats_the_blend_is_kept(split, monkeypatch):
     """A blend of popularity alone knows nothing of the groups, but the weights between items do."""
-    monkeypatch.setattr("ml.ranker_training._BATCH", 70)
+    monkeypatch.setattr("ml.ranking._BLOCK", 80 * 70)
     known, held_out = split
     blend = making(known, {"popularity": 1.0})
     learned = learn(blend, known, held_out, CONFIG, 13, seed=0)

@@ -10,7 +10,7 @@ from ml.ranking import best_of, top_items
 
 @pytest.mark.parametrize("k", [1, 3, 7, 50])
 def test_gives_what_sorting_everything_gives(rng, monkeypatch, k):
-    monkeypatch.setattr(ranking, "_BATCH", 3)
+    monkeypatch.setattr(ranking, "_BLOCK", 21)
     users = rng.normal(size=(10, 4)).astype(np.float32)
     items = rng.normal(size=(7, 4)).astype(np.float32)
     seen = sp.random(10, 7, 0.3, format="csr", rng=rng)
