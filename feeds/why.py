@@ -34,6 +34,7 @@ from feeds.visibility import (
 )
 from feeds.why_texts import sentence
 from recsys.accounts.models import User
+from recsys.prepared import read_prepared
 
 LARGEST_ID = 2**63 - 1
 
@@ -104,35 +105,52 @@ def _named(person: str) -> str:
     return f"coalesce(nullif({person}.display_name, ''), {person}.username)"
 
 
-def _facts_sql(reader: int) -> str:
-    """One row with what the rules say of the post `p`, part by part."""
-    return f"""
-        SELECT p.author_id, p.mode, p.visibility, p.repost_of_id, p.created_at,
-            {_named("author")} AS author, author.is_active, author.is_private,
-            p.author_id = {reader:d} AS own, f.created_at AS followed_at,
-            {follows(reader, "p.author_id")} AS follows, {mutes(reader, "p.author_id")} AS mutes,
-            {apart(reader, "p.author_id")} AS apart, {hears(reader, "p.author_id")} AS hears,
-            EXISTS (SELECT FROM feeds_block WHERE blocker_id = {reader:d} AND blocked_id = p.author_id) AS blocks,
-            {answers_heard(reader, "p")} AS answers_heard, {_named("answered")} AS answered,
-            original.visibility = 'public' AS original_public, {_named("original_author")} AS original_author,
-            {mutes(reader, "original.author_id")} AS original_muted,
-            {may_see_row(reader, "original")} AS original_seen,
-            {may_see(reader, "p")} AS may_see, {home_rule(reader, "p")} AS shown,
-            (SELECT item_id FROM feeds_post o WHERE {was_original(reader, "p", "o")}
-             UNION ALL
-             (SELECT item_id FROM feeds_post e WHERE {was_reposted(reader, "p", "e")} ORDER BY item_id LIMIT 1)
-             LIMIT 1) AS earlier,
-            (SELECT r.item_id FROM feeds_post r WHERE r.repost_of_id = p.item_id AND r.author_id IN (
-                SELECT followee_id FROM feeds_follow WHERE follower_id = {reader:d} UNION ALL SELECT {reader:d})
-             AND {home_rule(reader, "r")} ORDER BY r.item_id DESC LIMIT 1) AS through
-        FROM feeds_post p JOIN accounts_user author ON author.id = p.author_id
-        LEFT JOIN feeds_post original ON original.item_id = p.repost_of_id
-        LEFT JOIN accounts_user original_author ON original_author.id = original.author_id
-        LEFT JOIN accounts_user answered ON answered.id = p.reply_to_author_id AND answered.id <> p.author_id
-        LEFT JOIN feeds_follow f ON f.follower_id = {reader:d} AND f.followee_id = p.author_id
-        WHERE p.item_id = %s
-    """  # noqa: S608 (of our own texts and numbers)
+_ME = "%(reader)s::bigint"
 
+# What the rules say of the post `p`, part by part.
+_FACTS = {
+    "author_id": "p.author_id",
+    "mode": "p.mode",
+    "visibility": "p.visibility",
+    "repost_of_id": "p.repost_of_id",
+    "created_at": "p.created_at",
+    "author": _named("author"),
+    "is_active": "author.is_active",
+    "is_private": "author.is_private",
+    "own": f"p.author_id = {_ME}",
+    "followed_at": "f.created_at",
+    "follows": follows(_ME, "p.author_id"),
+    "mutes": mutes(_ME, "p.author_id"),
+    "apart": apart(_ME, "p.author_id"),
+    "hears": hears(_ME, "p.author_id"),
+    "blocks": f"EXISTS (SELECT FROM feeds_block WHERE blocker_id = {_ME} AND blocked_id = p.author_id)",
+    "answers_heard": answers_heard(_ME, "p"),
+    "answered": _named("answered"),
+    "original_public": "original.visibility = 'public'",
+    "original_author": _named("original_author"),
+    "original_muted": mutes(_ME, "original.author_id"),
+    "original_seen": may_see_row(_ME, "original"),
+    "may_see": may_see(_ME, "p"),
+    "shown": home_rule(_ME, "p"),
+    "earlier": f"""(SELECT item_id FROM feeds_post o WHERE {was_original(_ME, "p", "o")}
+        UNION ALL
+        (SELECT item_id FROM feeds_post e WHERE {was_reposted(_ME, "p", "e")} ORDER BY item_id LIMIT 1)
+        LIMIT 1)""",  # noqa: S608 (of our own texts)
+    "through": f"""(SELECT r.item_id FROM feeds_post r WHERE r.repost_of_id = p.item_id AND r.author_id IN (
+            SELECT followee_id FROM feeds_follow WHERE follower_id = {_ME} UNION ALL SELECT {_ME})
+        AND {home_rule(_ME, "r")} ORDER BY r.item_id DESC LIMIT 1)""",  # noqa: S608 (of our own texts)
+}
+
+# Prepared, as planning it takes far longer than running it.
+_FACTS_SQL = f"""
+    SELECT {", ".join(_FACTS.values())}
+    FROM feeds_post p JOIN accounts_user author ON author.id = p.author_id
+    LEFT JOIN feeds_post original ON original.item_id = p.repost_of_id
+    LEFT JOIN accounts_user original_author ON original_author.id = original.author_id
+    LEFT JOIN accounts_user answered ON answered.id = p.reply_to_author_id AND answered.id <> p.author_id
+    LEFT JOIN feeds_follow f ON f.follower_id = {_ME} AND f.followee_id = p.author_id
+    WHERE p.item_id = %(post)s::bigint
+"""  # noqa: S608 (of our own texts)
 
 _WAITING = """
     SELECT created_at, parked_at IS NOT NULL, last_error FROM outbox
@@ -173,11 +191,8 @@ def explain(*, reader: User, post: int, staff: bool = False) -> Explanation:
 
 
 def _facts(reader: int, post: int) -> dict[str, Any] | None:
-    with connection.cursor() as cursor:
-        cursor.execute(_facts_sql(reader), [post])
-        row = cursor.fetchone()
-        names = [column.name for column in cursor.description or ()]
-    return dict(zip(names, row, strict=True)) if row else None
+    rows = read_prepared(_FACTS_SQL, {"reader": reader, "post": post})
+    return dict(zip(_FACTS, rows[0], strict=True)) if rows else None
 
 
 def _waiting(reader: int, post: int) -> tuple[Waiting, ...]:

@@ -41,19 +41,23 @@ def free_port() -> int:
 
 
 class Site:
-    """`manage.py up` on a data directory of its own: start and stop it, run commands on it, find its processes."""
+    """`manage.py up` on a data directory of its own: start and stop it, run commands on it, find its processes.
 
-    def __init__(self, directory: Path, *, users: int, items: int, interactions: int) -> None:
+    `demo` are the options of `manage.py up` that say what data it begins with.
+    """
+
+    def __init__(self, directory: Path, *demo: str, settings: str = "recsys.settings.dev") -> None:
         self.directory = directory
         self.run_dir = ServicePaths(directory).run_dir
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.size = ["--users", str(users), "--items", str(items), "--interactions", str(interactions)]
+        self.demo = demo
         self.log = directory.parent / f"{directory.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
         dropped = ("PYTEST_", "DATABASE_URL", "REDIS_URL", "CELERY_", "DJANGO_SETTINGS_MODULE", "TRIBUTARY_")
         self.env = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
         self.env |= {"TRIBUTARY_DATA_DIR": str(directory), "PYTHONWARNINGS": "default"}
+        self.env["DJANGO_SETTINGS_MODULE"] = settings
 
     def start(self) -> None:
         command = [
@@ -64,7 +68,7 @@ class Site:
             str(self.directory),
             "--port",
             str(self.port),
-            *self.size,
+            *self.demo,
         ]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -142,20 +146,56 @@ class Site:
         assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def run(self, script: Path, *arguments: str) -> Any:
-        """Run a Python script with the site's settings; its last line of output is JSON, and is returned."""
-        env = self.env | {"DJANGO_SETTINGS_MODULE": "recsys.settings.dev", "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            [sys.executable, str(script), *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=600
-        )
-        assert done.returncode == 0, f"{script.name} {arguments}: {done.stdout}\n{done.stderr}"
-        return json.loads(done.stdout.splitlines()[-1])
+    @contextmanager
+    def asking(self, script: Path) -> Iterator[Callable[..., Any]]:
+        """Call functions of a Python script that runs with the site's settings: `ask("function", "argument", …)`.
+
+        One process answers all calls, as starting one costs seconds. The script serves them with `answer_calls`.
+        """
+        env = self.env | {"PYTHONPATH": str(ROOT)}
+        with (
+            self.log.open("ab") as output,
+            subprocess.Popen(
+                [sys.executable, str(script)],
+                cwd=ROOT,
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                text=True,
+            ) as process,
+        ):
+            assert process.stdin is not None
+            assert process.stdout is not None
+            calls, answers = process.stdin, process.stdout
+
+            def ask(*call: Any) -> Any:
+                calls.write(json.dumps(call) + "\n")
+                calls.flush()
+                answer = answers.readline()
+                assert answer, f"{script.name} {call}:\n{self.tail()}"
+                return json.loads(answer)
+
+            try:
+                yield ask
+            finally:
+                process.kill()
+
+
+def answer_calls(functions: dict[str, Callable[..., Any]]) -> None:
+    """In a script that `Site.asking` runs: call what is asked for, and answer in JSON, until nobody asks any more."""
+    from django.db import connection
+
+    for line in sys.stdin:
+        name, *arguments = json.loads(line)
+        print(json.dumps(functions[name](*arguments)), flush=True)  # noqa: T201 (it is for `ask`)
+        connection.close()  # the next call may come after the database was killed
 
 
 @contextmanager
-def running_site(directory: Path, *, users: int, items: int, interactions: int) -> Iterator[Site]:
+def running_site(directory: Path, *demo: str, settings: str = "recsys.settings.dev") -> Iterator[Site]:
     """A started site; it stops clean at the end, or that is an AssertionError."""
-    site = Site(directory, users=users, items=items, interactions=interactions)
+    site = Site(directory, *demo, settings=settings)
     try:
         site.start()
         yield site

@@ -38,6 +38,8 @@ EPHEMERAL = {
     "full_page_writes": "off",
     "shared_buffers": "128MB",
     "autovacuum_naptime": "10min",
+    # What is prepared is planned once: over tables with a few rows, planning anew each time looks worth it, and is not.
+    "plan_cache_mode": "force_generic_plan",
 }
 
 

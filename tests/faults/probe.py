@@ -1,9 +1,7 @@
-"""What the fault tests do inside of a site, run by `Site.run`. The last line printed is JSON."""
+"""What the fault tests do inside of a site, by `Site.asking`."""
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Any
 
 import django
@@ -16,28 +14,35 @@ from feeds.models import FanoutPolicy, Follow, Post  # noqa: E402
 from feeds.rebuild import do_rebuild_windows  # noqa: E402
 from feeds.selectors import home_timeline, timeline_sql  # noqa: E402
 from recsys.accounts.models import User  # noqa: E402
+from recsys.outbox.models import OutboxRow  # noqa: E402
 from recsys.outbox.selectors import backlog  # noqa: E402
+from tests.site import answer_calls  # noqa: E402
 
 
-def seed(author: str, readers: str) -> int:
+def seed(author: str, readers: int) -> int:
     """Make an author with this many active followers, whose timelines are warm; posts are pushed to them."""
-    count = int(readers)
     FanoutPolicy.objects.update_or_create(pk=1, defaults={"celebrity_threshold": 10**6, "lower_bound": 10**6})
     writer = User.objects.create(username=author)
-    people = User.objects.bulk_create([User(username=f"{author}-{n}") for n in range(count)], batch_size=5000)
+    people = User.objects.bulk_create([User(username=f"{author}-{n}") for n in range(readers)], batch_size=5000)
     Follow.objects.bulk_create([Follow(follower=person, followee=writer) for person in people], batch_size=5000)
     return do_rebuild_windows(readers=[person.pk for person in people])
 
 
-def post(author: str, count: str = "1") -> list[int]:
+def post(author: str, count: int = 1) -> list[int]:
     """Write posts; return their ids."""
     writer = User.objects.get(username=author)
-    return [do_create_post(author=writer, text=f"Post {n} of {author}").pk for n in range(int(count))]
+    return [do_create_post(author=writer, text=f"Post {n} of {author}").pk for n in range(count)]
 
 
 def parked() -> int:
     """How many outbox rows are parked after failing."""
     return sum(states.get("parked", 0) for states in backlog().values())
+
+
+def sent(posts: list[int]) -> bool:
+    """Whether a relay has taken any of these posts, which have just been written."""
+    waiting = OutboxRow.objects.filter(aggregatetype="feeds.post", aggregateid__in=map(str, posts), attempts=0)
+    return waiting.count() < len(posts)
 
 
 def delivered(author: str) -> int:
@@ -48,7 +53,7 @@ def delivered(author: str) -> int:
     return sum(window.posts[:1] == [newest] for window in found.values())
 
 
-def compare(author: str, sample: str) -> dict[str, Any]:
+def compare(author: str, sample: int) -> dict[str, Any]:
     """Hold what the author's followers see against SQL: every warm window, and a sample of them page by page.
 
     `wrong` are the readers for whom it differs; each post must be there once.
@@ -57,7 +62,7 @@ def compare(author: str, sample: str) -> dict[str, Any]:
     truth = [post.pk for post in timeline_sql(reader=User.objects.get(pk=readers[0]))]
     windows = timelines.read_windows([timelines.home(reader) for reader in readers], before=None, limit=1000)
     wrong = {key.owner for key, window in windows.items() if window.posts != truth}
-    step = max(1, len(readers) // int(sample))
+    step = max(1, len(readers) // sample)
     for reader in User.objects.filter(pk__in=readers[::step]):
         expected = list(timeline_sql(reader=reader).values_list("pk", flat=True))
         if _all_pages(reader) != expected or expected != truth:
@@ -97,4 +102,4 @@ def _all_pages(reader: User) -> list[int]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))  # noqa: T201
+    answer_calls({call.__name__: call for call in (seed, post, parked, sent, delivered, compare, compare_all, texts)})

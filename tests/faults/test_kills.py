@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import re
 import threading
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import httpx
 import psycopg
@@ -15,10 +17,10 @@ from recsys.demo.logins import DEMO_PASSWORD
 from recsys.services.paths import ServicePaths
 from tests.site import Site, wait_for
 
-PROBE = Path(__file__).parent / "probe.py"
+Ask = Callable[..., Any]
 
 
-def settle(site: Site) -> None:
+def settle(site: Site, ask: Ask) -> None:
     """Wait until every change has been handled; a killed worker's rows wait for the end of their lease."""
     wait_for(site.is_ready, timeout=60, what="the site is ready again")
     left = "SELECT count(*) FROM outbox WHERE parked_at IS NULL"
@@ -29,54 +31,54 @@ def settle(site: Site) -> None:
             interval=0.2,
             what="the outbox is empty again",
         )
-    assert site.run(PROBE, "parked") == 0
+    assert ask("parked") == 0
 
 
-def assert_equals_sql(site: Site, author: str, *, posts: int, readers: int, warm: int, sample: int = 100) -> None:
+def assert_equals_sql(ask: Ask, author: str, *, posts: int, readers: int, warm: int, sample: int = 100) -> None:
     """All readers' `warm` windows, and the pages of a sample of the readers, equal what SQL computes."""
-    found = site.run(PROBE, "compare", author, str(sample))
+    found = ask("compare", author, sample)
     assert found["wrong"] == []
     assert (found["readers"], found["posts"], found["warm"]) == (readers, posts, warm)
 
 
-def test_worker_killed_in_the_middle_of_a_fan_out_to_10_000(site):
-    assert site.run(PROBE, "seed", "loud", "10000") == 10_000
-    site.run(PROBE, "post", "loud")
-    reached = wait_for(lambda: site.run(PROBE, "delivered", "loud"), interval=0, what="the fan-out has begun")
+def test_worker_killed_in_the_middle_of_a_fan_out_to_10_000(site, ask):
+    assert ask("seed", "loud", 10_000) == 10_000
+    ask("post", "loud")
+    reached = wait_for(lambda: ask("delivered", "loud"), interval=0, what="the fan-out has begun")
     # The pool's processes too: each may be in the middle of a chunk.
     site.kill("manage.py", "worker")
-    halfway = site.run(PROBE, "delivered", "loud")
-    settle(site)
-    assert reached <= halfway <= site.run(PROBE, "delivered", "loud") == 10_000
-    assert_equals_sql(site, "loud", posts=1, readers=10_000, warm=10_000)
+    halfway = ask("delivered", "loud")
+    settle(site, ask)
+    assert reached <= halfway <= ask("delivered", "loud") == 10_000
+    assert_equals_sql(ask, "loud", posts=1, readers=10_000, warm=10_000)
 
 
-def test_relay_killed_between_sending_and_finishing(site):
-    site.run(PROBE, "seed", "chatty", "300")
+def test_relay_killed_between_sending_and_finishing(site, ask):
+    ask("seed", "chatty", 300)
     for _ in range(5):
-        site.run(PROBE, "post", "chatty", "20")
+        posts = ask("post", "chatty", 20)
+        wait_for(partial(ask, "sent", posts), interval=0.02, timeout=60, what="the relay, started again, sends some")
         site.kill("manage.py", "relay")
-        wait_for(lambda: site.pids("manage.py", "relay"), what="the relay runs again")
-    settle(site)
-    assert_equals_sql(site, "chatty", posts=100, readers=300, warm=300)
+    settle(site, ask)
+    assert_equals_sql(ask, "chatty", posts=100, readers=300, warm=300)
 
 
-def test_valkey_killed_and_its_memory_lost(site):
-    site.run(PROBE, "seed", "steady", "300")
-    site.run(PROBE, "post", "steady", "10")
-    settle(site)
+def test_valkey_killed_and_its_memory_lost(site, ask):
+    ask("seed", "steady", 300)
+    ask("post", "steady", 10)
+    settle(site, ask)
     site.kill("valkey-server")
-    during = site.run(PROBE, "post", "steady", "10")
+    during = ask("post", "steady", 10)
     assert len(during) == 10, "posting needs no Valkey"
-    settle(site)
+    settle(site, ask)
     # All of it is gone; reading makes it anew, and it goes on from there.
-    assert_equals_sql(site, "steady", posts=20, readers=300, warm=0, sample=300)
-    site.run(PROBE, "post", "steady", "5")
-    settle(site)
-    assert_equals_sql(site, "steady", posts=25, readers=300, warm=300)
+    assert_equals_sql(ask, "steady", posts=20, readers=300, warm=0, sample=300)
+    ask("post", "steady", 5)
+    settle(site, ask)
+    assert_equals_sql(ask, "steady", posts=25, readers=300, warm=300)
 
 
-def test_postgresql_killed_during_posting(site):
+def test_postgresql_killed_during_posting(site, ask):
     """Posts are written through the pages; each one that was acknowledged is there afterwards, once."""
     client = httpx.Client(base_url=site.url, timeout=30)
     page = client.get("/accounts/login/").text
@@ -105,10 +107,10 @@ def test_postgresql_killed_during_posting(site):
         stop.set()
         writer.join(60)
         client.close()
-    settle(site)
-    stored = site.run(PROBE, "texts", "ben", "Through the crash")
+    settle(site, ask)
+    stored = ask("texts", "ben", "Through the crash")
     assert len(stored) == len(set(stored))
     assert set(acknowledged) <= set(stored)
-    found = site.run(PROBE, "compare_all", "ben")
+    found = ask("compare_all", "ben")
     assert found["wrong"] == []
     assert found["readers"] > 0

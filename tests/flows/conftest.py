@@ -25,7 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="package")
 def site(open_directory: Callable[[], Path]) -> Iterator[Site]:
     """A site with a small demo community."""
-    with running_site(open_directory() / "data", users=120, items=200, interactions=6000) as running:
+    demo = ("--users", "120", "--items", "200", "--interactions", "6000")
+    with running_site(open_directory() / "data", *demo) as running:
         yield running
 
 

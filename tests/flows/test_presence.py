@@ -55,13 +55,17 @@ def ben(visit):
 
 class TestOnline:
     def test_who_comes_and_goes_is_seen_without_a_reload(self, visit, ana):
-        ben = visit()
+        """Sam, whom the tests before have left alone: Ben would first have to be gone from them."""
+        sam = visit()
+        follow(ana, "staff")
+        open_live(ana, "/")
+        ana.page.evaluate("window.notReloaded = true")
         expect(ana.page.locator("#online")).to_be_visible()
-        expect(face(ana.page, BEN)).to_have_count(0, timeout=GONE)  # from the test before
-        ben.log_in("ben", DEMO_PASSWORD)
-        expect(face(ana.page, BEN)).to_be_visible(timeout=15_000)
-        ben.page.close()
-        expect(face(ana.page, BEN)).to_have_count(0, timeout=GONE)
+        expect(face(ana.page, SAM)).to_have_count(0, timeout=GONE)
+        sam.log_in("staff", DEMO_PASSWORD)
+        expect(face(ana.page, SAM)).to_be_visible(timeout=15_000)
+        sam.page.close()
+        expect(face(ana.page, SAM)).to_have_count(0, timeout=GONE)
         assert ana.page.evaluate("window.notReloaded")
 
     def test_a_reload_is_no_absence(self, visit, ana, ben):

@@ -22,9 +22,7 @@ from tests.site import ROOT, Site, free_port, wait_for
 
 def make_site(directory: Path) -> Site:
     """An empty site: what is looked at here needs no data."""
-    site = Site(directory / "data", users=1, items=1, interactions=1)
-    site.size = ["--no-demo"]
-    return site
+    return Site(directory / "data", "--no-demo")
 
 
 @pytest.fixture(scope="module")
