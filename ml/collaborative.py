@@ -4,7 +4,7 @@ The first of the values that are tried is the one that does well on most data, a
 with 95% confidence.
 
 Where the histories have weights (what is recent counts for more), each model takes part twice: once with them, as
-`<name>_recent`, and once without.
+`<name>_recent`, and once without; and where times are known, `successors` looks at the order.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ml import als, ease, item_graph, popularity
+from ml import als, ease, item_graph, popularity, successors
 from ml.als import AlsConfig, AlsScorer
 from ml.ease import EaseConfig
 from ml.item_graph import ItemGraphConfig
-from ml.linear import Unweighted
+from ml.linear import LinearScorer, Unweighted
 from ml.metrics import first_unless_beaten, ndcg
 from ml.ranking import top_scored
 from ml.scorers import Scorer
+from ml.successors import SuccessorsConfig
 
 Floats = NDArray[np.float32]
 Say = Callable[[str], None]
@@ -69,6 +70,7 @@ class CollaborativeConfig:
         AlsConfig(64, unobserved=unobserved, regularisation=regularisation)
         for unobserved, regularisation in ((10, 0.01), (30, 0.01), (30, 0.003), (100, 0.003), (10, 0.03), (3, 0.03))
     )
+    successors: SuccessorsConfig = field(default_factory=SuccessorsConfig)
     many: int = 300_000
     ease_items: int = 10_000
     ease_regularisations: tuple[float, ...] = (200.0, 50.0, 800.0)
@@ -87,21 +89,23 @@ class Choices:
 @dataclass(frozen=True)
 class Models:
     """The `trained` scorers by name, with ALS' item `factors` (n_items, d) and how often each item was taken up,
-    `counts` (n_items,)."""
+    `counts` (n_items,); the `successors` where times are known."""
 
     trained: dict[str, Scorer]
     graph: sp.csr_matrix
     factors: Floats
     counts: popularity.PopularityScorer
     choices: Choices
+    successors: LinearScorer | None = None
 
-    def parts(self, *, weighted: bool) -> dict[str, Scorer]:
-        """What a blend is made of, by name, for histories with weights or without."""
-        if not weighted:
+    @property
+    def parts(self) -> dict[str, Scorer]:
+        """What a blend is made of, by name; where times are known, for histories weighted by what is recent."""
+        if self.successors is None:
             return self.trained | {"popularity": self.counts}
         plain = {name: Unweighted(one) for name, one in self.trained.items()}
         recent = {f"{name}_recent": one for name, one in self.trained.items()}
-        return {**plain, **recent, "popularity": self.counts}
+        return {**plain, **recent, "successors": self.successors, "popularity": self.counts}
 
 
 def choose(
@@ -111,9 +115,10 @@ def choose(
     config: CollaborativeConfig,
     rng: np.random.Generator,
     clock: Clock,
+    times: sp.csr_matrix | None = None,
 ) -> Models:
-    """Train each model on `known` (n_users, n_items) with what gives the best NDCG on what was held out of the users
-    `judges`, `held_out` (n_judges, n_items)."""
+    """Train each model on `known` (n_users, n_items), and `times` of its entries and perhaps more, with what gives the
+    best NDCG on what was held out of the users `judges`, `held_out` (n_judges, n_items)."""
 
     def best(tried: Iterable[tuple[Config, AnyScorer]]) -> tuple[Config, AnyScorer]:
         judged = ((one, ndcg(top_scored(one[1], known[judges], K), held_out)) for one in tried)
@@ -131,12 +136,16 @@ def choose(
         with clock.takes("ease"):
             some_ease = (EaseConfig(one) for one in config.ease_regularisations)
             ease_config, trained["ease"] = best((one, ease.fit(known, one)) for one in some_ease)
-    choices = Choices(graph_config, als_config, ease_config)
-    return Models(trained, sp.csr_matrix(graph.weights), factors.items, popularity.fit(known), choices)
+    return _models(known, trained, graph, factors, Choices(graph_config, als_config, ease_config), config, clock, times)
 
 
 def train_again(
-    observed: sp.csr_matrix, models: Models, config: CollaborativeConfig, rng: np.random.Generator, clock: Clock
+    observed: sp.csr_matrix,
+    models: Models,
+    config: CollaborativeConfig,
+    rng: np.random.Generator,
+    clock: Clock,
+    times: sp.csr_matrix | None = None,
 ) -> Models:
     """The same models of `observed` (n_users, n_items), which holds what these have seen and more."""
     choices = models.choices
@@ -149,7 +158,25 @@ def train_again(
     if choices.ease:
         with clock.takes("ease"):
             trained["ease"] = ease.fit(observed, choices.ease)
-    return Models(trained, sp.csr_matrix(graph.weights), factors.items, popularity.fit(observed), choices)
+    return _models(observed, trained, graph, factors, choices, config, clock, times)
+
+
+def _models(
+    observed: sp.csr_matrix,
+    trained: dict[str, Scorer],
+    graph: LinearScorer,
+    factors: AlsScorer,
+    choices: Choices,
+    config: CollaborativeConfig,
+    clock: Clock,
+    times: sp.csr_matrix | None,
+) -> Models:
+    following = None
+    if times is not None:
+        with clock.takes("successors"):
+            following = successors.fit(observed, times, config.successors)
+    counts = popularity.fit(observed)
+    return Models(trained, sp.csr_matrix(graph.weights), factors.items, counts, choices, following)
 
 
 def _fit_als(

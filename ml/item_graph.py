@@ -48,20 +48,21 @@ def fit(observed: sp.csr_matrix, config: ItemGraphConfig | None = None) -> Linea
     """
     config = config or ItemGraphConfig()
     by_user = check_weights(observed)
-    of_user = _power(np.asarray(by_user.sum(axis=1)).ravel(), -config.user_exponent)
-    of_item = _power(np.asarray(by_user.sum(axis=0)).ravel(), -config.popularity_exponent)
+    of_user = power(np.asarray(by_user.sum(axis=1)).ravel(), -config.user_exponent)
+    of_item = power(np.asarray(by_user.sum(axis=0)).ravel(), -config.popularity_exponent)
     weighted = sp.csr_matrix(by_user.multiply(of_user[:, None]))
     weighted = sp.csr_matrix(weighted.multiply(of_item[None, :]))
     by_item = by_user.T.tocsr()
     parts = [
-        _strongest(by_item[first:last] @ weighted, first, config.neighbours)
+        strongest(by_item[first:last] @ weighted, first, config.neighbours)
         for first, last in _blocks(by_item, weighted)
     ]
     shape = (by_user.shape[1], by_user.shape[1])
     return LinearScorer(sp.csr_matrix(sp.vstack(parts, format="csr") if parts else shape, dtype=np.float32))
 
 
-def _power(sums: NDArray[np.floating], exponent: float) -> Floats:
+def power(sums: NDArray[np.number], exponent: float) -> Floats:
+    """`sums` to the `exponent`, and 0 for 0."""
     return np.power(sums, exponent, out=np.zeros(len(sums), np.float64), where=sums > 0).astype(np.float32)
 
 
@@ -73,8 +74,10 @@ def _blocks(by_item: sp.csr_matrix, by_user: sp.csr_matrix) -> list[tuple[int, i
     return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 
-def _strongest(block: sp.csr_matrix, first: int, neighbours: int) -> sp.csr_matrix:
-    """The largest entries of each row but its own item's, each row made of length 1."""
+def strongest(block: sp.csr_matrix, first: int, neighbours: int) -> sp.csr_matrix:
+    """The `neighbours` largest entries above 0 of each row of `block` (n_rows, n_items) but its own item's, made
+    of length 1. Row 0 is that of the item `first`.
+    """
     rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
     block.data[block.indices == rows + first] = 0
     data, indices, indptr = [], [], [0]

@@ -123,7 +123,8 @@ class _Packing:
                 return {"sort": "unweighted", "of": self.add(model.scorer)}, {}
             case Ranker():
                 text = np.frombuffer(model.text.encode(), dtype=np.uint8)
-                return {"sort": "ranker", "features": list(model.features)}, {"trees": text}
+                described = {"sort": "ranker", "features": list(model.features), "of_blend": model.of_blend}
+                return described, {"trees": text}
             case AlsScorer():
                 described = {"sort": "als", "config": asdict(model.config), "unobserved": model.unobserved}
                 return described, {"items": model.items}
@@ -191,7 +192,8 @@ def _make_unweighted(described: Mapping[str, Any], arrays: Arrays, models: Seque
 
 
 def _make_ranker(described: Mapping[str, Any], arrays: Arrays, models: Sequence[Model]) -> Ranker:
-    return Ranker(arrays["trees"].astype(np.uint8).tobytes().decode(), tuple(map(str, described["features"])))
+    text = arrays["trees"].astype(np.uint8).tobytes().decode()
+    return Ranker(text, tuple(map(str, described["features"])), float(described["of_blend"]))
 
 
 def _make_als(described: Mapping[str, Any], arrays: Arrays, models: Sequence[Model]) -> AlsScorer:

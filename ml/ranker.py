@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+
+LEVEL = "level"  # the name of the feature that is the blend's own score
 
 
 class RankerUnavailable(RuntimeError):
@@ -50,13 +53,21 @@ class RankerConfig:
 
 @dataclass(frozen=True)
 class Ranker:
-    """`text` is LightGBM's own form of the trees; `features` their names in order."""
+    """`text` is LightGBM's own form of the trees; `features` their names in order.
+
+    `of_blend` is how much of the blend's own score (the feature `level`) is added to what the trees say, each in
+    standard deviations over the user's candidates.
+    """
 
     text: str
     features: tuple[str, ...]
+    of_blend: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_booster", None)
+        if not (np.isfinite(self.of_blend) and self.of_blend >= 0):
+            raise ValueError(f"of_blend must be finite and not negative, not {self.of_blend}.")
+        if self.of_blend and LEVEL not in self.features:
+            raise ValueError(f"A share of the blend needs the feature {LEVEL!r}.")
 
     def score(self, features: Floats) -> Floats:
         """Scores (n_users, k) of candidates with `features` (n_users, k, n_features).
@@ -68,13 +79,15 @@ class Ranker:
         flat = features.reshape(-1, features.shape[-1])
         if not len(flat):
             return np.zeros(features.shape[:-1], dtype=np.float32)
-        found = self._loaded().predict(flat, num_threads=1)
-        return np.asarray(found, dtype=np.float32).reshape(features.shape[:-1])
+        found = np.asarray(self._booster.predict(flat, num_threads=1), dtype=np.float32).reshape(features.shape[:-1])
+        if not self.of_blend:
+            return found
+        level = features[..., self.features.index(LEVEL)]
+        return np.asarray(_standardised(found) + np.float32(self.of_blend) * _standardised(level))
 
-    def _loaded(self) -> Any:
-        if self._booster is None:  # type: ignore[attr-defined]
-            object.__setattr__(self, "_booster", _lightgbm().Booster(model_str=self.text))
-        return self._booster  # type: ignore[attr-defined]
+    @cached_property
+    def _booster(self) -> Any:
+        return _lightgbm().Booster(model_str=self.text)
 
 
 def fit(
@@ -117,6 +130,13 @@ def reordered(items: NDArray[np.int64], scores: Floats) -> NDArray[np.int64]:
     """Candidates (n_users, k) in the order of their scores, best first; those that are none (-1) stay last."""
     order = np.argsort(np.where(items < 0, np.inf, -scores), axis=1, kind="stable")
     return np.take_along_axis(items, order, axis=1)
+
+
+def _standardised(scores: Floats) -> Floats:
+    """Each row (n_users, k) with mean 0 and standard deviation 1; zeros where all are equal."""
+    deviations = scores - scores.mean(axis=-1, keepdims=True)
+    spread = deviations.std(axis=-1, keepdims=True)
+    return np.divide(deviations, spread, out=np.zeros_like(deviations), where=spread > 0)
 
 
 def _parameters(config: RankerConfig, seed: int) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class RecipeConfig:
     models: CollaborativeConfig = field(default_factory=CollaborativeConfig)
     share: float = 0.1
     weighing: int = 4000
-    ranking: int = 27_000
+    ranking: int = 20_000
     half_lives: tuple[float, ...] = (10.0, 3.0, 30.0)
     depth: int = 100
     ranker: RankerConfig = field(default_factory=RankerConfig)
@@ -62,7 +62,7 @@ class Trained:
 
     @property
     def blend(self) -> BlendScorer:
-        return BlendScorer(self.models.parts(weighted=self.half_life is not None), self.weights)
+        return BlendScorer(self.models.parts, self.weights)
 
     def recommend(
         self, observed: sp.csr_matrix, times: sp.csr_matrix | None = None, k: int = K
@@ -72,7 +72,7 @@ class Trained:
         ValueError where there are no `times` though it was trained with some.
         """
         histories = weighted(observed, times, self.half_life)
-        making = featurizer(self.models, self.weights, max(k, self.depth), weighted=self.half_life is not None)
+        making = featurizer(self.models, self.weights, max(k, self.depth))
         found: dict[str, list[NDArray[np.int64]]] = defaultdict(list)
         for users in blocks(*histories.shape):
             mine = histories[users]
@@ -105,17 +105,16 @@ def train(
         raise ValueError("Nobody has two interactions, so nothing can be held out to choose by.")
     clock = Clock(say)
     some, taught = _draw(judges, config.weighing, rng), _draw(judges, config.ranking, rng)
-    trial = choose(known, some, held_out[some], config.models, rng, clock)
-    parts = trial.parts(weighted=times is not None)
+    trial = choose(known, some, held_out[some], config.models, rng, clock, times)
     half_lives: tuple[float | None, ...] = (None,) if times is None else config.half_lives
     with clock.takes("blend"):
-        tried = ((one, weigh(parts, weighted(known, times, one)[some], held_out[some], K)) for one in half_lives)
+        tried = ((one, weigh(trial.parts, weighted(known, times, one)[some], held_out[some], K)) for one in half_lives)
         half_life, weights = first_unless_beaten(((one, found.weights), found.ndcg) for one, found in tried)
     with clock.takes("ranker"):
-        making = featurizer(trial, weights, config.depth, weighted=half_life is not None)
+        making = featurizer(trial, weights, config.depth)
         histories = weighted(known, times, half_life)
         learned = learn(making, histories[taught], held_out[taught], config.ranker, K, seed)
-    models = train_again(observed, trial, config.models, rng, clock)
+    models = train_again(observed, trial, config.models, rng, clock, times)
     return Trained(models, weights, half_life, learned.ranker, learned.why_none, config.depth, dict(clock.seconds))
 
 
@@ -135,11 +134,9 @@ def weighted(histories: sp.csr_matrix, times: sp.csr_matrix | None, half_life: f
     return sp.csr_matrix((weights, (pairs.row, pairs.col)), shape=histories.shape)
 
 
-def featurizer(models: Models, weights: dict[str, float], depth: int, *, weighted: bool) -> Featurizer:
+def featurizer(models: Models, weights: dict[str, float], depth: int) -> Featurizer:
     """What makes candidates of histories, and their features."""
-    return Featurizer(
-        models.parts(weighted=weighted), weights, models.graph, models.counts.counts, models.factors, depth
-    )
+    return Featurizer(models.parts, weights, models.graph, models.counts.counts, models.factors, depth)
 
 
 def _split(

@@ -28,10 +28,12 @@ def split(rng) -> tuple[sp.csr_matrix, sp.csr_matrix]:
     return leave_one_out(planted(rng, users=200), rng)
 
 
-def chosen(split: tuple[sp.csr_matrix, sp.csr_matrix], config: CollaborativeConfig) -> Models:
+def chosen(
+    split: tuple[sp.csr_matrix, sp.csr_matrix], config: CollaborativeConfig, times: sp.csr_matrix | None = None
+) -> Models:
     known, held_out = split
     everybody = np.arange(known.shape[0])
-    return choose(known, everybody, held_out, config, np.random.default_rng(3), Clock(lambda _: None))
+    return choose(known, everybody, held_out, config, np.random.default_rng(3), Clock(lambda _: None), times)
 
 
 def test_each_model_is_the_first_that_none_of_those_that_were_tried_beats(split):
@@ -71,12 +73,11 @@ def test_everything_is_trained_again_with_the_same_choices(split, rng):
     assert again.trained["ials"].config == models.choices.als
 
 
-def test_with_weights_each_model_takes_part_twice(split):
-    models = chosen(split, CONFIG)
+def test_with_times_each_model_takes_part_twice(split):
     names = {"item_graph", "ials", "ease"}
-    assert set(models.parts(weighted=False)) == names | {"popularity"}
-    parts = models.parts(weighted=True)
-    assert set(parts) == names | {f"{name}_recent" for name in names} | {"popularity"}
+    assert set(chosen(split, CONFIG).parts) == names | {"popularity"}
+    parts = chosen(split, CONFIG, times=split[0]).parts
+    assert set(parts) == names | {f"{name}_recent" for name in names} | {"successors", "popularity"}
     histories = split[0][:3].copy()
     plain = parts["ease"].score(histories)
     histories.data[:] = 0.5

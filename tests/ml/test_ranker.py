@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,6 +35,31 @@ def test_says_the_same_each_time_and_after_its_text_was_kept(taught):
     np.testing.assert_array_equal(first.score(taught[0]), second.score(taught[0]))
     kept = Ranker(first.text, first.features)
     np.testing.assert_array_equal(first.score(taught[0]), kept.score(taught[0]))
+
+
+def test_the_blend_has_the_share_that_it_is_given(rng):
+    features = rng.normal(size=(6, 10, 2)).astype(np.float32)
+    relevant = features[:, :, 0] > 0.5
+    alone = ranker.fit(features, relevant, ["first", "level"], RankerConfig(trees=3, leaves=3, least=1), 0)
+    trees, level = alone.score(features), features[:, :, 1]
+    mixed = replace(alone, of_blend=0.5).score(features)
+    for row in range(6):
+        expected = [(one - one.mean()) / one.std() for one in (trees[row], level[row])]
+        np.testing.assert_allclose(mixed[row], expected[0] + 0.5 * expected[1], rtol=1e-4, atol=1e-5)
+    equal = features.copy()
+    equal[:] = 1
+    assert not replace(alone, of_blend=0.5).score(equal).any()
+
+
+@pytest.mark.parametrize("wrong", [-0.1, np.nan, np.inf])
+def test_refuses_a_share_of_the_blend_that_makes_no_sense(wrong):
+    with pytest.raises(ValueError, match="of_blend"):
+        Ranker("", ("level",), wrong)
+
+
+def test_refuses_a_share_of_a_blend_that_it_is_not_told():
+    with pytest.raises(ValueError, match="needs the feature"):
+        Ranker("", ("first",), 0.1)
 
 
 def test_candidates_that_are_none_and_users_without_a_relevant_one_teach_nothing(taught):

@@ -47,7 +47,7 @@ def test_a_ranker_that_beats_the_blend_is_kept_and_asked(split, rng):
     taught, hidden = leave_one_out(known, rng)
     models = train(taught, CONFIG, seed=0).models
     weights = {"popularity": 1.0}
-    learned = learn(featurizer(models, weights, 80, weighted=False), taught, hidden, CONFIG.ranker, 20, seed=0)
+    learned = learn(featurizer(models, weights, 80), taught, hidden, CONFIG.ranker, 20, seed=0)
     assert learned.why_none == ""
     found = Trained(models, weights, None, learned.ranker, "", 80, {}).recommend(known, k=13)
     assert summarise(ndcg(found["ranker"], held_out)).mean > 2 * summarise(ndcg(found["blend"], held_out)).mean

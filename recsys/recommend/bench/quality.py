@@ -143,7 +143,8 @@ def _measure_matrices(
     details: dict[str, Any],
 ) -> BenchResult:
     cpu = time.process_time()
-    trained = train(known, RecipeConfig(), SEED, options.say, times)
+    share = float(np.clip(later.nnz / (known.nnz + later.nnz), 0.05, 0.5))
+    trained = train(known, RecipeConfig(share=share), SEED, options.say, times)
     trained_cpu = time.process_time() - cpu
     judged = np.flatnonzero(np.diff(later.indptr))
     found = trained.recommend(known[judged], None if times is None else times[judged], K)
