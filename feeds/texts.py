@@ -39,6 +39,8 @@ def _marks() -> str:
     return "".join(ranges)
 
 
+_MARKS = _marks()
+
 # Possessive (+ after a quantifier): what is taken is not given back piece by piece. What nobody sees ends a link, since
 # it could make it look like another one.
 _UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u205f-\u206f\ufeff\ufff9-\uffff"
@@ -46,11 +48,11 @@ _TOKEN = re.compile(
     rf"""
       (?<![\w@]) (?P<link> https?://[^\s\x00-\x20\x7f-\xa0<>"\\^`{{|}}{_UNSEEN}]++ )
     | (?<![\w@#＃&/.+-]) @(?P<mention> [a-zA-Z0-9][a-zA-Z0-9_.-]*+ )
-    | (?<![\w@#＃&/]) [#＃](?P<hashtag> \w[\w{_marks()}]*+ )
+    | (?<![\w@#＃&/]) [#＃](?P<hashtag> \w[\w{_MARKS}]*+ )
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_CANONICAL_TAG = re.compile(rf"\w[\w{_marks()}]*+")
+_CANONICAL_TAG = re.compile(rf"\w[\w{_MARKS}]*+")
 _AFTER_LINKS = ".,:;!?'\"…*_~’”»。，、！？"
 _BRACKETS = {")": "(", "]": "[", "）": "（"}
 

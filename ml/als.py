@@ -17,13 +17,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.linalg
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ml.linear import check_weights
+if TYPE_CHECKING:
+    import scipy.sparse as sp  # which takes 0.2 s to load: only trainings do
 
 Floats = NDArray[np.float32]
 
@@ -88,6 +88,8 @@ def fit(
 
     ValueError for weights that are not finite and positive, and for a start of another shape.
     """
+    from ml.linear import check_weights
+
     by_user = check_weights(observed)
     by_item = by_user.T.tocsr()
     users = np.zeros((by_user.shape[0], config.dimensions), dtype=np.float32)
@@ -134,7 +136,7 @@ def fold_in(history_factors: Floats, weights: Floats, side: ItemSide, config: Al
     ridge = _ridge(np.array([confidence.sum()]), side.n_items, side.unobserved, config)[0]
     system = side.unobserved * side.gram.astype(np.float64) + (history.T * confidence) @ history
     system[np.diag_indices_from(system)] += ridge
-    carried = scipy.linalg.solve(system, history.T * confidence, assume_a="pos").T
+    carried = np.linalg.solve(system, history.T * confidence).T
     return FoldedUser(vector=carried.sum(axis=0).astype(np.float32), carried=carried.astype(np.float32))
 
 
@@ -157,7 +159,7 @@ class Folding:
 
         Their product with `items` is that of the vectors and factors as they are.
         """
-        rows = sp.csr_matrix(histories, dtype=np.float32)
+        rows = histories.tocsr().astype(np.float32, copy=False)
         dimensions = self.items.shape[1]
         found = np.zeros((rows.shape[0], dimensions), dtype=np.float32)
         for part in _parts(np.diff(rows.indptr), dimensions):
@@ -187,7 +189,7 @@ class Folding:
                 scaled = factors * by
                 system += (scaled * own[:, None]).T @ scaled
                 target += own @ scaled
-            found[row] = scipy.linalg.solve(system, target, assume_a="pos") * by
+            found[row] = np.linalg.solve(system, target) * by
         return found
 
 

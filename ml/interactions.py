@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp  # which takes 0.2 s to load: only trainings do
 
 Ids = NDArray[np.int64]
 
@@ -29,6 +32,8 @@ def from_arrays(
     With a given vocabulary (sorted) the observations outside of it are left out. ValueError for arrays of different
     lengths, or weights that are not finite and above 0.
     """
+    import scipy.sparse as sp
+
     user_column, item_column = np.asarray(users, dtype=np.int64), np.asarray(items, dtype=np.int64)
     weight_column = np.asarray(weights, dtype=np.float32)
     if not user_column.shape == item_column.shape == weight_column.shape or user_column.ndim != 1:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from statistics import NormalDist
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.special import ndtri
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp  # which takes 0.2 s to load: only trainings do
 
 Floats = NDArray[np.float64]
 Choice = TypeVar("Choice")
@@ -102,7 +104,7 @@ def normal_quantile(confidence: float) -> float:
     """How many standard errors to each side hold `confidence` of a normal distribution: 1.96 for 0.95."""
     if not 0 < confidence < 1:
         raise ValueError(f"The confidence must lie between 0 and 1, not {confidence}.")
-    return float(ndtri(0.5 + confidence / 2))
+    return float(NormalDist().inv_cdf(0.5 + confidence / 2))
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ml.scorers import Scorer
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp  # which takes 0.2 s to load: only trainings do
 
 _BLOCK = 5 << 20  # scores at a time: 20 MB, as the system takes larger ones back each time, and clears them anew
 

@@ -10,8 +10,6 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from recsys.services.server import listen
-
 
 def add_listening_arguments(parser: Any, *, port: int) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s; 0.0.0.0 for all)")
@@ -48,8 +46,29 @@ def open_listener(host: str, port: int) -> socket.socket:
         raise CommandError(reason) from error
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket; OSError where the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
 def port_number(text: str) -> int:
     """A TCP port for argparse."""
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port number from 1 to 65535")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A number from 1 up, for argparse."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
     return int(text)

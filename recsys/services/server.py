@@ -111,20 +111,6 @@ class SocketServer(DrainingServer):
         await super().shutdown(sockets)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket; OSError where the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
 def _run(server: uvicorn.Server, listeners: list[socket.socket]) -> None:
     raise_open_file_limit()
     # uvicorn raises the signal that stopped it once more when it is done; here that is the ordinary end. Threads that

@@ -22,7 +22,7 @@ import redis
 from django.core.management.base import CommandError
 
 from recsys.services import heartbeat
-from recsys.services.commands import open_listener, port_number
+from recsys.services.commands import open_listener, port_number, positive
 from recsys.services.embedded import EmbeddedServices
 from recsys.services.errors import ServiceError
 from recsys.services.paths import ServicePaths
@@ -49,13 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name in ("users", "items", "interactions"):
         demo.add_argument(f"--{name}", type=positive, help=f"how many {name} to make up")
     demo.add_argument("--no-demo", action="store_true", help="begin empty")
-
-
-def positive(text: str) -> int:
-    """A number from 1 up, for argparse."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
-    return int(text)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -80,3 +80,10 @@ def test_a_violation_breaks_its_contract(skeleton: Path, importer: str, imported
     result = lint(skeleton)
     assert result.returncode == 1, result.stdout + result.stderr
     assert f"{contract} BROKEN" in " ".join(result.stdout.split())
+
+
+def test_processes_start_without_what_only_trainings_need():
+    """It would double the time that NumPy takes, in each process of the product and at each command."""
+    code = "import sys, django; django.setup(); import recsys.urls; print({'scipy', 'sklearn'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert result.stdout == "set()\n", result.stderr

@@ -38,14 +38,21 @@ from recsys.demo.themes import THEMES
 from recsys.outbox.models import OutboxRow
 from tests.catalog.makers import make_user
 from tests.demo.conftest import NOW
+from tests.kept import Kept
 
 pytestmark = pytest.mark.django_db
 SIZE = DemoSize(users=400, items=60, interactions=500, posts=600, follows=4000, seed=1)
 
 
+@pytest.fixture(scope="module")
+def _kept_demo(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        return Kept(lambda: load_demo(SIZE, now=NOW))
+
+
 @pytest.fixture
-def report():
-    return load_demo(SIZE, now=NOW)
+def report(_kept_demo, db):
+    return _kept_demo.put_back()
 
 
 def test_about_as_many_follows_and_exactly_as_many_posts_as_asked_for(report):

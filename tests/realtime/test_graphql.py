@@ -19,8 +19,9 @@ from realtime import access, asgi, connection, consumers, hub, roster, streams, 
 from realtime.closing import Close
 from realtime.limits import MAX_FRAME, MAX_PENDING_EVENTS
 from realtime.subscriptions import Grant
+from recsys.services.commands import listen
 from recsys.services.protocol import BoundedProtocol
-from recsys.services.server import listen, make_config
+from recsys.services.server import make_config
 from tests.architecture.tree import ROOT
 from tests.realtime.conftest import Socket, append, headers_of
 

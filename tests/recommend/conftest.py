@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
-from django.db import connection
 
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
 from recsys.events.heat import rebuild_heat
 from recsys.outbox.models import OutboxRow
+from recsys.recommend.serving import factor_model, text_model
 from recsys.recommend.training import train_cf, train_content
 from tests.catalog.makers import make_item, make_user
 from tests.events.makers import did
+from tests.kept import Kept
 
 WORDS = {"crime": ["detective", "heist", "gangster", "police"], "love": ["wedding", "romance", "kiss", "letters"]}
 
@@ -60,15 +62,33 @@ def make_community(fans: int = 15, items: int = 20, each: int = 8) -> Community:
     return Community(make_user(region="GB"), shelves["crime"], shelves["love"], people["crime"], people["love"])
 
 
-@pytest.fixture
-def community(db: None) -> Community:
-    return make_community()
-
-
-@pytest.fixture
-def trained(community: Community) -> Community:
+def make_trained() -> Community:
+    site = make_community()
     train_content()
     train_cf()
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-    return community
+    return site
+
+
+@pytest.fixture(scope="session")
+def _kept_community(django_db_setup: None, django_db_blocker: Any) -> Kept[Community]:
+    with django_db_blocker.unblock():
+        return Kept(make_community)
+
+
+@pytest.fixture(scope="session")
+def _kept_trained(django_db_setup: None, django_db_blocker: Any) -> Kept[Community]:
+    with django_db_blocker.unblock():
+        return Kept(make_trained)
+
+
+@pytest.fixture
+def community(_kept_community: Kept[Community], db: None) -> Community:
+    return _kept_community.put_back()
+
+
+@pytest.fixture
+def trained(_kept_trained: Kept[Community], db: None) -> Community:
+    # The versions are those of the test before, which may have damaged them.
+    factor_model.cache_clear()
+    text_model.cache_clear()
+    return _kept_trained.put_back()

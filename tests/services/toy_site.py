@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from recsys.services.commands import listen
 from recsys.services.routing import Site
-from recsys.services.server import listen, serve_sockets, serve_web
+from recsys.services.server import serve_sockets, serve_web
 
 
 def pages(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

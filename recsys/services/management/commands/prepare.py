@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 
 from recsys.catalog.models import Item
 from recsys.demo.logins import DEMO_LOGINS, describe_logins
-from recsys.services.up import positive
+from recsys.services.commands import positive
 
 SIZES = ("users", "items", "interactions")
 

@@ -13,8 +13,8 @@ from django.core.management.base import BaseCommand
 
 from recsys.celery import app
 from recsys.services import heartbeat
+from recsys.services.commands import positive
 from recsys.services.processes import die_with_parent
-from recsys.services.up import positive
 
 
 class Command(BaseCommand):
