@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -73,3 +73,10 @@ def _largest(
     keys = rows[order].astype(np.int64) * max(width, 1) + columns[order]
     first = order[np.concatenate([[True], keys[1:] != keys[:-1]])] if len(order) else order
     return rows[first], columns[first], weights[first]
+
+
+def entries_at(matrix: sp.csr_matrix, rows: NDArray[np.integer], columns: NDArray[np.integer]) -> NDArray[Any]:
+    """The entries of `matrix` (n_rows, n_columns) at these places, dense: (n,), 0 where there is none."""
+    if not len(rows):  # for which SciPy gives a matrix
+        return np.zeros(0, dtype=matrix.dtype)
+    return np.asarray(matrix[rows, columns]).ravel()

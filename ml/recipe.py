@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ml.blend import BlendScorer, scaled
 from ml.collaborative import Clock, CollaborativeConfig, K, Models, Say, choose, train_again
 from ml.decay import recency_weights
+from ml.interactions import entries_at
 from ml.metrics import first_unless_beaten
 from ml.ranker import Ranker, RankerConfig, reordered
 from ml.ranker_features import Featurizer
@@ -129,7 +130,7 @@ def weighted(histories: sp.csr_matrix, times: sp.csr_matrix | None, half_life: f
     if times is None:
         raise ValueError("What is recent cannot be told without times.")
     pairs = histories.tocoo()
-    places = places_from_last(pairs.row, _at(times, pairs))
+    places = places_from_last(pairs.row, entries_at(times, pairs.row, pairs.col))
     weights = recency_weights(places, half_life, floor=0.001)
     return sp.csr_matrix((weights, (pairs.row, pairs.col)), shape=histories.shape)
 
@@ -148,16 +149,12 @@ def _split(
     elif ((times != 0) != (observed != 0)).nnz:
         raise ValueError("The times are to be of the same entries as what was observed, and above 0.")
     else:
-        held = hold_out_last(pairs.row, _at(times, pairs), share)
+        held = hold_out_last(pairs.row, entries_at(times, pairs.row, pairs.col), share)
     known, held_out = (
         sp.csr_matrix((pairs.data[part], (pairs.row[part], pairs.col[part])), shape=observed.shape)
         for part in (~held, held)
     )
     return known, held_out
-
-
-def _at(matrix: sp.csr_matrix, pairs: sp.coo_matrix) -> NDArray[np.floating]:
-    return np.asarray(matrix[pairs.row, pairs.col]).ravel()
 
 
 def _draw(users: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArray[np.int64]:

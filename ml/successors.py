@@ -18,6 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from ml.interactions import entries_at
 from ml.item_graph import power, strongest
 from ml.linear import LinearScorer, check_weights
 
@@ -48,8 +49,7 @@ def fit(observed: sp.csr_matrix, times: sp.csr_matrix, config: SuccessorsConfig 
     """
     config = config or SuccessorsConfig()
     pairs = check_weights(observed).tocoo()
-    moments = np.asarray(times[pairs.row, pairs.col]).ravel()
-    order = np.lexsort((moments, pairs.row))
+    order = np.lexsort((entries_at(times, pairs.row, pairs.col), pairs.row))
     users, items = pairs.row[order], pairs.col[order]
     n_items = observed.shape[1]
     counts = np.bincount(items, minlength=n_items)

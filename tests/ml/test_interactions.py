@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.interactions import from_arrays, split_by_time
+from ml.interactions import entries_at, from_arrays, split_by_time
 
 triples = st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 10**12), st.floats(0.5, 5)), max_size=30)
 
@@ -58,3 +59,9 @@ def test_the_last_share_of_times_lies_after_the_split():
 def test_refuses_a_share_that_splits_nothing(share):
     with pytest.raises(ValueError, match="between 0 and 1"):
         split_by_time([1.0, 2.0], share)
+
+
+def test_entries_at_places_and_at_none():
+    matrix = sp.csr_matrix(np.array([[0, 2.0], [3.0, 0]]))
+    assert entries_at(matrix, np.array([0, 1, 1]), np.array([1, 1, 0])).tolist() == [2, 0, 3]
+    assert entries_at(matrix, np.zeros(0, int), np.zeros(0, int)).tolist() == []

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml import als, ease, item_graph, popularity
+from ml import als, ease, item_graph, popularity, successors
 from ml.als import AlsConfig, AlsScorer
 from ml.blend import BlendScorer
 from ml.content import ContentScorer
@@ -49,9 +49,17 @@ def fit_blend_with_popularity(observed: sp.csr_matrix) -> BlendScorer:
     return BlendScorer(parts, {"graph": 1.0, "recent": 0.7, "popularity": 0.2, "als": 0.0})
 
 
+def fit_successors(observed: sp.csr_matrix) -> Scorer:
+    """Each user in an order of their own."""
+    times = sp.csr_matrix(observed, dtype=np.float64)
+    times.data = 1 + np.random.default_rng(5).permutation(times.nnz).astype(np.float64)
+    return successors.fit(observed, times)
+
+
 FITS: dict[str, Callable[[sp.csr_matrix], Scorer]] = {
     "item_graph": item_graph.fit,
     "ease": ease.fit,
+    "successors": fit_successors,
     "als": fit_als,
     "content": fit_content,
     "blend": fit_blend,
