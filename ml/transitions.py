@@ -105,8 +105,7 @@ class TransitionGraph:
     def warm(self) -> None:
         """Make the rows of one step of all items now rather than when they are first read."""
         for slot in self._changed_at:
-            self._following.row(slot)
-            self._preceding.row(slot)
+            self._around(slot)
 
     def _named(self, counts: _Counts, item: int) -> Row:
         slot = self._slots.of.get(item)
