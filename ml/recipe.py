@@ -1,6 +1,6 @@
 """The whole of it for one matrix: train each model, blend them, learn to rank, each chosen by what was held out.
 
-    held out a tenth ─▶ models without it ─▶ weights of the blend ─▶ candidates ─▶ ranker, if it wins
+    held out a share ─▶ models without it ─▶ weights of the blend ─▶ candidates ─▶ ranker, if it wins
                         models with all of it, the same weights, the same ranker
 
 Where times are known, what was held out is the latest of each user, and each model takes part a second time, with the

@@ -109,6 +109,12 @@ class TestTimes:
         times = sp.csr_matrix(np.array([[30, 10, 20, 40]], np.float32))
         np.testing.assert_allclose(weighted(histories, times, 1.0).toarray(), [[1, 0.25, 0.5, 0]])
 
+    def test_asks_for_times_where_it_was_trained_with_some(self, dated):
+        known, times, _ = dated
+        trained = train(known, CONFIG, seed=0, times=times)
+        with pytest.raises(ValueError, match="without times"):
+            trained.recommend(known)
+
     def test_refuses_times_of_other_entries(self, dated):
         known, times, _ = dated
         times[0, times[0].indices[0]] = 0
