@@ -3,8 +3,9 @@
 Everything is trained, and what is chosen is chosen by validation, on the training part alone. Of the test part nothing
 is looked at but how large it is, as validation holds out as large a share. The fixed knobs are the same for all data.
 
-Measured as the LightGCN evaluator does: all items are ranked, those of the training are left out, recall@20 is hits over
-|test|, and NDCG's ideal list is as long as min(20, |test|). Sessions are asked for each next item of each test session.
+Measured as the LightGCN evaluator does: all items are ranked, those of the training are left out, recall@20 is hits
+over |test|, and NDCG's ideal list is as long as min(20, |test|). Sessions are asked for each next item of each test
+session.
 
 No service is needed: it runs in this process. For one thread, set OMP_NUM_THREADS and OPENBLAS_NUM_THREADS to 1.
 """
