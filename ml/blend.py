@@ -129,3 +129,12 @@ def choose_weights(
         if weights == before:
             break
     return weights
+
+
+def average(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of weights by the same names, each taken as shares of their sum; the largest of it is made 1. What is
+    then below the smallest that is tried gets 0, so that no model is asked for next to nothing."""
+    totals = [sum(weights.values()) for weights in found]
+    shares = {name: sum(one[name] / total for one, total in zip(found, totals, strict=True)) for name in found[0]}
+    largest = max(shares.values())
+    return {name: share / largest if share / largest >= GRID[1] else 0.0 for name, share in shares.items()}

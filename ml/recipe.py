@@ -33,15 +33,17 @@ from ml.weighing import weigh
 
 @dataclass(frozen=True)
 class RecipeConfig:
-    """`share` of each user's interactions are held out; `weighing` users judge the models and the blend's weights,
-    `ranking` users at most teach the ranker, a fifth of whom judge it. Where times are known, an item of a history
-    counts half as much as the one so many places after it, by one of the `half_lives`, for the parts that look at what
-    is recent. The ranker has its own config; `depth` candidates are its to order.
+    """`share` of each user's interactions are held out; `weighing` users at most judge the models and the blend's
+    weights (fewer of them in up to `samples` samples, which have about as many together), and `ranking` users at most
+    teach the ranker, a fifth of whom judge it. Where times are known, an item of a history counts half as much as the
+    one so many places after it, by one of the `half_lives`, for the parts that look at what is recent. The ranker has
+    its own config; `depth` candidates are its to order.
     """
 
     models: CollaborativeConfig = field(default_factory=CollaborativeConfig)
     share: float = 0.1
     weighing: int = 4000
+    samples: int = 10
     ranking: int = 20_000
     half_lives: tuple[float, ...] = (10.0, 3.0, 30.0)
     depth: int = 100
@@ -108,9 +110,13 @@ def train(
     some, taught = _draw(judges, config.weighing, rng), _draw(judges, config.ranking, rng)
     trial = choose(known, some, held_out[some], config.models, rng, clock, times)
     half_lives: tuple[float | None, ...] = (None,) if times is None else config.half_lives
+    samples = min(config.samples, config.weighing // len(some))
     with clock.takes("blend"):
-        tried = ((one, weigh(trial.parts, weighted(known, times, one)[some], held_out[some], K)) for one in half_lives)
-        half_life, weights = first_unless_beaten(((one, found.weights), found.ndcg) for one, found in tried)
+        half_life, weights = first_unless_beaten(
+            ((one, found.weights), found.ndcg)
+            for one in half_lives
+            for found in [weigh(trial.parts, weighted(known, times, one)[some], held_out[some], K, rng, samples)]
+        )
     with clock.takes("ranker"):
         making = featurizer(trial, weights, config.depth)
         histories = weighted(known, times, half_life)

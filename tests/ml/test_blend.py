@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from ml import item_graph
-from ml.blend import BlendScorer, blend, candidates, choose_weights, scaled
+from ml.blend import BlendScorer, average, blend, candidates, choose_weights, scaled
 from ml.popularity import PopularityScorer
 from tests.ml.planted import planted
 
@@ -56,6 +56,15 @@ class TestWeights:
     def test_there_must_be_something_to_blend(self):
         with pytest.raises(ValueError, match="Nothing"):
             choose_weights([], lambda weights: 0.0)
+
+
+class TestAverage:
+    def test_takes_each_as_shares_and_gives_the_largest_one(self):
+        found = average([{"a": 1.0, "b": 1.0, "c": 0.0}, {"a": 1.0, "b": 0.0, "c": 0.0}])
+        assert found == pytest.approx({"a": 1.0, "b": 1 / 3, "c": 0.0})
+
+    def test_leaves_out_what_counts_next_to_nothing(self):
+        assert average([{"a": 1.0, "b": 0.019}]) == {"a": 1.0, "b": 0.0}
 
 
 class TestScorer:

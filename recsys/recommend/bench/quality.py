@@ -154,12 +154,11 @@ def _measure_matrices(
     cpu = time.process_time() - cpu
     best = "ranker" if trained.ranker else "blend"
     by_user = {name: ndcg(ranked, later[judged]) for name, ranked in found.items()}
-    beaten = {name: compare(by_user[best], values).interval.low for name, values in by_user.items() if name != best}
     details = (
         {
             "models": models,
             "served": best,
-            "ndcg_gain_at_least": {name: float(low) for name, low in beaten.items() if np.isfinite(low)},
+            "ndcg_gain_at_least": {name: _gains(name, by_user) for name in ("blend", "ranker") if name in by_user},
             "weights": trained.weights,
             "chosen": _chosen(trained),
             "users": len(judged),
@@ -175,6 +174,12 @@ def _measure_matrices(
     )
     options.say(table(models, trained.seconds))
     return BenchResult(models[best]["ndcg@20"], "NDCG@20", details=details | {"runs": 1})
+
+
+def _gains(name: str, by_user: dict[str, NDArray[np.float64]]) -> dict[str, float]:
+    """By how much one model's NDCG is above that of each other at least, with 95% confidence."""
+    lows = {other: compare(by_user[name], values).interval.low for other, values in by_user.items() if other != name}
+    return {other: float(low) for other, low in lows.items() if np.isfinite(low)}
 
 
 def _chosen(trained: Trained) -> dict[str, Any]:
