@@ -38,7 +38,7 @@ class AlsConfig:
     steps for each row in each."""
 
     dimensions: int = 64
-    unobserved: float = 0.3
+    unobserved: float = 10.0
     regularisation: float = 0.01
     frequency_exponent: float = 1.0
     epochs: int = 10

@@ -76,6 +76,12 @@ class CollaborativeConfig:
     ease_regularisations: tuple[float, ...] = (200.0, 50.0, 800.0)
     again: int = 1
 
+    def __post_init__(self) -> None:
+        if not (self.popularity_exponents and self.small_als and self.ease_regularisations):
+            raise ValueError("popularity_exponents, small_als and ease_regularisations must name at least one each.")
+        if self.again < 0:
+            raise ValueError(f"again must be at least 0, not {self.again}.")
+
 
 @dataclass(frozen=True)
 class Choices:

@@ -75,8 +75,14 @@ def _largest(
     return rows[first], columns[first], weights[first]
 
 
-def entries_at(matrix: sp.csr_matrix, rows: NDArray[np.integer], columns: NDArray[np.integer]) -> NDArray[Any]:
-    """The entries of `matrix` (n_rows, n_columns) at these places, dense: (n,), 0 where there is none."""
+def times_at(times: sp.csr_matrix, rows: NDArray[np.integer], columns: NDArray[np.integer]) -> NDArray[Any]:
+    """The times (n_rows, n_columns) of what was observed at these places, dense: (n,).
+
+    ValueError where there is none, or one that is not finite and above 0.
+    """
     if not len(rows):  # for which SciPy gives a matrix
-        return np.zeros(0, dtype=matrix.dtype)
-    return np.asarray(matrix[rows, columns]).ravel()
+        return np.zeros(0, dtype=times.dtype)
+    found = np.asarray(times[rows, columns]).ravel()
+    if not (np.isfinite(found).all() and found.min() > 0):
+        raise ValueError("Each of what was observed must have a time that is finite and above 0.")
+    return found

@@ -44,7 +44,9 @@ class LinearScorer:
 def check_weights(observed: sp.csr_matrix) -> sp.csr_matrix:
     """`observed` as float32 with one entry a pair; ValueError for weights that are not finite and positive."""
     matrix = sp.csr_matrix(observed, dtype=np.float32)
-    matrix.sum_duplicates()
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()  # which shares no places with what was given
+        matrix.sum_duplicates()
     if matrix.nnz and not (np.isfinite(matrix.data).all() and matrix.data.min() > 0):
         raise ValueError("Weights must be finite and above 0.")
     return matrix

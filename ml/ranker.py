@@ -69,8 +69,10 @@ class Ranker:
         if self.of_blend and LEVEL not in self.features:
             raise ValueError(f"A share of the blend needs the feature {LEVEL!r}.")
 
-    def score(self, features: Floats) -> Floats:
+    def score(self, features: Floats, given: NDArray[np.bool_] | None = None) -> Floats:
         """Scores (n_users, k) of candidates with `features` (n_users, k, n_features).
+
+        `given` (n_users, k) says which of them there are (all).
 
         ValueError for another number of features; RankerUnavailable.
         """
@@ -82,8 +84,9 @@ class Ranker:
         found = np.asarray(self._booster.predict(flat, num_threads=1), dtype=np.float32).reshape(features.shape[:-1])
         if not self.of_blend:
             return found
+        given = np.ones(found.shape, dtype=bool) if given is None else given
         level = features[..., self.features.index(LEVEL)]
-        return np.asarray(_standardised(found) + np.float32(self.of_blend) * _standardised(level))
+        return np.asarray(_standardised(found, given) + np.float32(self.of_blend) * _standardised(level, given))
 
     @cached_property
     def _booster(self) -> Any:
@@ -132,10 +135,13 @@ def reordered(items: NDArray[np.int64], scores: Floats) -> NDArray[np.int64]:
     return np.take_along_axis(items, order, axis=1)
 
 
-def _standardised(scores: Floats) -> Floats:
-    """Each row (n_users, k) with mean 0 and standard deviation 1; zeros where all are equal."""
-    deviations = scores - scores.mean(axis=-1, keepdims=True)
-    spread = deviations.std(axis=-1, keepdims=True)
+def _standardised(scores: Floats, given: NDArray[np.bool_]) -> Floats:
+    """What is `given` of each row (n_users, k) with mean 0 and standard deviation 1; zeros where all of it is equal,
+    and for what is not given."""
+    n = np.maximum(given.sum(axis=-1, keepdims=True), 1)
+    total = np.where(given, scores, 0).sum(axis=-1, keepdims=True, dtype=np.float64)  # exact where all are equal
+    deviations = np.where(given, scores - total / n, 0).astype(np.float32)
+    spread = np.sqrt(np.square(deviations).sum(axis=-1, keepdims=True) / n).astype(np.float32)
     return np.divide(deviations, spread, out=np.zeros_like(deviations), where=spread > 0)
 
 

@@ -35,7 +35,7 @@ def learn(
 
     Users who did not teach it judge how much of the blend is added to it, by NDCG@k: much, unless less of it is better
     with 95% confidence, as the trees know the hold-out better than what comes after. It is kept where it then beats the
-    blend with the same confidence.
+    blend with the same confidence, which is a little less where another share than the first was chosen before.
     """
     lessons = _lessons(making, histories, held_out)
     judged = lessons.users % _JUDGES == 0
@@ -48,7 +48,7 @@ def learn(
     later = held_out[judges.users]
 
     def quality(one: Ranker) -> NDArray[np.float64]:
-        return ndcg(reordered(judges.items, one.score(judges.features))[:, :k], later)
+        return ndcg(reordered(judges.items, one.score(judges.features, judges.items >= 0))[:, :k], later)
 
     mixed = (replace(learned, of_blend=share) for share in OF_BLEND)
     best, reached = first_unless_beaten(((one, values), values) for one in mixed for values in [quality(one)])

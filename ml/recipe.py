@@ -11,7 +11,6 @@ Few things are chosen, and each by its NDCG on held-out interactions: a small ho
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +20,8 @@ from numpy.typing import NDArray
 from ml.blend import BlendScorer, scaled
 from ml.collaborative import Clock, CollaborativeConfig, K, Models, Say, choose, train_again
 from ml.decay import recency_weights
-from ml.interactions import entries_at
+from ml.interactions import times_at
+from ml.linear import check_weights
 from ml.metrics import first_unless_beaten
 from ml.ranker import Ranker, RankerConfig, reordered
 from ml.ranker_features import Featurizer
@@ -49,6 +49,14 @@ class RecipeConfig:
     depth: int = 100
     ranker: RankerConfig = field(default_factory=RankerConfig)
 
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise ValueError(f"share must be between 0 and 1, not {self.share}.")
+        if min(self.weighing, self.samples, self.ranking, self.depth) < 1:
+            raise ValueError("weighing, samples, ranking and depth must be at least 1.")
+        if not self.half_lives or not all(np.isfinite(one) and one > 0 for one in self.half_lives):
+            raise ValueError("half_lives must name at least one, each finite and above 0.")
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -72,22 +80,29 @@ class Trained:
     ) -> dict[str, NDArray[np.int64]]:
         """The best `k` unseen items (n_users, k) by each part, by the blend, and by the ranker where there is one.
 
-        ValueError where there are no `times` though it was trained with some.
+        Of who has no history no part but popularity knows anything, so blend and ranker say what that says. ValueError
+        for less than one of them, and where there are no `times` though it was trained with some.
         """
+        if k < 1:
+            raise ValueError(f"k must be at least 1, not {k}.")
         histories = weighted(observed, times, self.half_life)
         making = featurizer(self.models, self.weights, max(k, self.depth))
-        found: dict[str, list[NDArray[np.int64]]] = defaultdict(list)
+        names = [*making.parts, "blend", *(["ranker"] if self.ranker else [])]
+        found = {name: np.full((histories.shape[0], k), -1, dtype=np.int64) for name in names}
         for users in blocks(*histories.shape):
             mine = histories[users]
             scores = {name: scaled(part.score(mine)) for name, part in making.parts.items()}
             for name, scored in scores.items():
-                found[name].append(best_of(scored, mine, k))
+                found[name][users] = best_of(scored, mine, k)
             items = making.items_of(scores, mine)
-            found["blend"].append(items[:, :k])
+            found["blend"][users] = items[:, :k]
             if self.ranker:
                 features = making.features_of(items, scores, mine)
-                found["ranker"].append(reordered(items, self.ranker.score(features))[:, :k])
-        return {name: np.concatenate(lists) for name, lists in found.items()}
+                found["ranker"][users] = reordered(items, self.ranker.score(features, items >= 0))[:, :k]
+        unknown = np.diff(histories.indptr) == 0
+        for name in names[len(making.parts) :]:
+            found[name][unknown] = found["popularity"][unknown]
+        return found
 
 
 def train(
@@ -97,11 +112,14 @@ def train(
     say: Say = lambda _: None,
     times: sp.csr_matrix | None = None,
 ) -> Trained:
-    """Train on `observed` (n_users, n_items), weights above 0, and `times` (or an order) of the same entries, above 0.
+    """Train on `observed` (n_users, n_items), weights above 0, and `times` (or an order) of the same entries, finite
+    and above 0, each once; of equal times the smaller item is first.
 
-    ValueError where nothing can be held out, or times have other entries than what was observed.
+    ValueError for weights and times that are not like this, and where nothing can be held out.
     """
     rng = np.random.default_rng(seed)
+    observed = check_weights(observed)
+    times = None if times is None else _check_times(times, observed)
     known, held_out = _split(observed, times, config.share, rng)
     judges = np.flatnonzero(np.diff(held_out.indptr))
     if not len(judges):
@@ -129,21 +147,28 @@ def weighted(histories: sp.csr_matrix, times: sp.csr_matrix | None, half_life: f
     """The `histories` (n_users, n_items) with weights that halve with every `half_life` places from the last item; as
     they are without one.
 
-    `times` (n_users, n_items) has, among others, the same entries, above 0. ValueError where there are none.
+    Weights that they have already count too. `times` (n_users, n_items) has, among others, the same entries, above 0.
+    ValueError where there are none.
     """
     if half_life is None:
         return histories
     if times is None:
         raise ValueError("What is recent cannot be told without times.")
     pairs = histories.tocoo()
-    places = places_from_last(pairs.row, entries_at(times, pairs.row, pairs.col))
+    places = places_from_last(pairs.row, times_at(times, pairs.row, pairs.col))
     weights = recency_weights(places, half_life, floor=0.001)
-    return sp.csr_matrix((weights, (pairs.row, pairs.col)), shape=histories.shape)
+    return sp.csr_matrix((pairs.data * weights, (pairs.row, pairs.col)), shape=histories.shape)
 
 
 def featurizer(models: Models, weights: dict[str, float], depth: int) -> Featurizer:
     """What makes candidates of histories, and their features."""
     return Featurizer(models.parts, weights, models.graph, models.counts.counts, models.factors, depth)
+
+
+def _check_times(times: sp.csr_matrix, observed: sp.csr_matrix) -> sp.csr_matrix:
+    if not times.has_canonical_format or ((times != 0) != (observed != 0)).nnz:
+        raise ValueError("The times are to be of the same entries as what was observed, and each once.")
+    return times
 
 
 def _split(
@@ -152,10 +177,8 @@ def _split(
     pairs = observed.tocoo()
     if times is None:
         held = hold_out_random(pairs.row, share, rng)
-    elif ((times != 0) != (observed != 0)).nnz:
-        raise ValueError("The times are to be of the same entries as what was observed, and above 0.")
     else:
-        held = hold_out_last(pairs.row, entries_at(times, pairs.row, pairs.col), share)
+        held = hold_out_last(pairs.row, times_at(times, pairs.row, pairs.col), share)
     known, held_out = (
         sp.csr_matrix((pairs.data[part], (pairs.row[part], pairs.col[part])), shape=observed.shape)
         for part in (~held, held)

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ml.interactions import entries_at
+from ml.interactions import times_at
 from ml.item_graph import power, strongest
 from ml.linear import LinearScorer, check_weights
 
@@ -43,13 +43,14 @@ class SuccessorsConfig:
 
 def fit(observed: sp.csr_matrix, times: sp.csr_matrix, config: SuccessorsConfig | None = None) -> LinearScorer:
     """Build the graph of `observed` (n_users, n_items), weights above 0, whose `times` (or an order) are at the same
-    places, (n_users, n_items). Memory is bounded by blocks of items.
+    places, (n_users, n_items), and perhaps others; of equal times the smaller item is first. Memory is bounded by
+    blocks of items.
 
-    ValueError for weights that are not finite and positive.
+    ValueError for weights that are not finite and positive, and for what has no time.
     """
     config = config or SuccessorsConfig()
     pairs = check_weights(observed).tocoo()
-    order = np.lexsort((entries_at(times, pairs.row, pairs.col), pairs.row))
+    order = np.lexsort((times_at(times, pairs.row, pairs.col), pairs.row))
     users, items = pairs.row[order], pairs.col[order]
     n_items = observed.shape[1]
     counts = np.bincount(items, minlength=n_items)

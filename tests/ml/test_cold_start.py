@@ -111,7 +111,7 @@ def test_cold_items_are_scored_beside_those_of_their_group(rng):
     observed = observed.tocsr()
     counts = np.asarray((observed != 0).sum(axis=0)).ravel()
     content = np.eye(4, dtype=np.float32)[np.arange(80) % 4]
-    factors = als.fit(observed, AlsConfig(dimensions=8), rng)
+    factors = als.fit(observed, AlsConfig(dimensions=8, unobserved=1.0), rng)
     model = cold_start.fit(content, factors.items, counts, CONFIG, rng, als.gram(factors.users))
     assert model.r_squared > 0.9
     scores = factors.users @ model.complete(factors.items, counts, content)[cold].T

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.interactions import entries_at, from_arrays, split_by_time
+from ml.interactions import from_arrays, split_by_time, times_at
 
 triples = st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 10**12), st.floats(0.5, 5)), max_size=30)
 
@@ -61,7 +61,14 @@ def test_refuses_a_share_that_splits_nothing(share):
         split_by_time([1.0, 2.0], share)
 
 
-def test_entries_at_places_and_at_none():
+def test_times_at_places_and_at_none():
     matrix = sp.csr_matrix(np.array([[0, 2.0], [3.0, 0]]))
-    assert entries_at(matrix, np.array([0, 1, 1]), np.array([1, 1, 0])).tolist() == [2, 0, 3]
-    assert entries_at(matrix, np.zeros(0, int), np.zeros(0, int)).tolist() == []
+    assert times_at(matrix, np.array([0, 1]), np.array([1, 0])).tolist() == [2, 3]
+    assert times_at(matrix, np.zeros(0, int), np.zeros(0, int)).tolist() == []
+
+
+@pytest.mark.parametrize("wrong", [0, -1, np.nan, np.inf])
+def test_refuses_to_give_a_time_that_there_is_not(wrong):
+    matrix = sp.csr_matrix(np.array([[1, wrong], [3.0, 0]]))
+    with pytest.raises(ValueError, match="must have a time"):
+        times_at(matrix, np.array([0, 0]), np.array([0, 1]))

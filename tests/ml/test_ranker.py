@@ -51,6 +51,18 @@ def test_the_blend_has_the_share_that_it_is_given(rng):
     assert not replace(alone, of_blend=0.5).score(equal).any()
 
 
+def test_places_without_a_candidate_change_nothing_for_the_others(rng):
+    features = rng.normal(size=(6, 10, 2)).astype(np.float32)
+    relevant = features[:, :, 0] > 0.5
+    alone = ranker.fit(features, relevant, ["first", "level"], RankerConfig(trees=3, leaves=3, least=1), 0)
+    mixed = replace(alone, of_blend=0.5)
+    padded = np.concatenate([features, np.zeros((6, 40, 2), np.float32)], axis=1)
+    given = np.arange(50) < np.array([10, 10, 10, 10, 1, 0])[:, None]
+    found = mixed.score(padded, given)
+    np.testing.assert_allclose(found[:4, :10], mixed.score(features)[:4], rtol=1e-4, atol=1e-5)
+    assert not found[4:].any()
+
+
 @pytest.mark.parametrize("wrong", [-0.1, np.nan, np.inf])
 def test_refuses_a_share_of_the_blend_that_makes_no_sense(wrong):
     with pytest.raises(ValueError, match="of_blend"):

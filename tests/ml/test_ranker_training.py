@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from ml import item_graph, popularity
 from ml.metrics import ndcg, summarise
@@ -40,6 +41,29 @@ def test_a_ranker_that_beats_the_blend_is_kept(split, monkeypatch):
     ranked = reordered(found.items, learned.ranker.score(found.features))
     before, after = (summarise(ndcg(items[:, :13], held_out)).mean for items in (found.items, ranked))
     assert after > 2 * before
+
+
+@pytest.mark.parametrize(
+    ("means", "spread", "kept"),
+    [
+        ((0.55, 0.55, 0.55, 0.55, 0.50), 0.01, 0.3),
+        ((0.55, 0.60, 0.55, 0.55, 0.50), 0.01, 0.2),
+        ((0.55, 0.60, 0.70, 0.65, 0.50), 0.01, 0.1),
+        ((0.80, 0.81, 0.80, 0.80, 0.50), 0.3, 0.3),
+        ((0.55, 0.55, 0.55, 0.55, 0.50), 1.0, None),
+    ],
+)
+def test_what_is_better_by_chance_alone_changes_nothing(split, means, spread, kept, monkeypatch):
+    """The means are those of the ranker with each share of the blend, and of the blend alone."""
+    known, held_out = split
+    left = list(means)
+
+    def judged(ranked: NDArray[np.int64], _: sp.csr_matrix) -> NDArray[np.float64]:
+        return left.pop(0) + np.random.default_rng(len(left)).normal(0, spread, len(ranked))
+
+    monkeypatch.setattr("ml.ranker_training.ndcg", judged)
+    learned = learn(making(known, {"graph": 1.0}), known, held_out, CONFIG, 13, seed=0)
+    assert (learned.ranker and learned.ranker.of_blend) == kept
 
 
 def test_a_ranker_that_does_not_win_is_left_out_and_says_why(split):

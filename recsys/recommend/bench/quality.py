@@ -1,7 +1,8 @@
 """Bench `quality`: how well the models of `ml/` recommend, on a split of real data that it is given.
 
-Everything is trained, and what is chosen is chosen by validation, on the training part alone. Of the test part nothing
-is looked at but how large it is, as validation holds out as large a share. The fixed knobs are the same for all data.
+Everything is trained, and what is chosen is chosen by validation, on the training part alone. Of the test part only
+its size is looked at, as validation holds out as large a share, and which items it names, as they are in the catalogue
+to be ranked. The fixed knobs are the same for all data.
 
 Measured as the LightGCN evaluator does: all items are ranked, those of the training are left out, recall@20 is hits
 over |test|, and NDCG's ideal list is as long as min(20, |test|). Sessions are asked for each next item of each test
@@ -41,7 +42,7 @@ from ml.recipe import RecipeConfig, Trained, train
 from ml.session_data import SessionEvents, concatenate
 from ml.session_data import from_arrays as session_events
 from ml.session_evaluation import evaluate_next_item
-from ml.splits import hold_out_last, hold_out_random
+from ml.splits import hold_out_last, hold_out_random, places_from_last
 from recsys.bench.memory import peak_mb
 from recsys.bench.result import BenchOptions, BenchResult
 from recsys.recommend.bench.cold import measure_cold
@@ -109,9 +110,9 @@ def _run_dated(events: Events, options: BenchOptions, details: dict[str, Any]) -
     known, later = events.where(~latest), events.where(latest)
     matrices = _matrices(known, later)
     users, items = np.union1d(known.users, later.users), np.union1d(known.items, later.items)
-    # Their order, as seconds since 1970 are more than single precision can tell apart.
-    order = np.argsort(np.argsort(known.times, kind="stable")) + 1
-    times = from_arrays(known.users, known.items, order, user_ids=users, item_ids=items).matrix
+    # Their places in the history, as seconds since 1970 are more than single precision can tell apart.
+    places = places_from_last(known.users, known.times)
+    times = from_arrays(known.users, known.items, places.max() + 1 - places, user_ids=users, item_ids=items).matrix
     return _measure_matrices(*matrices, times, options, details)
 
 

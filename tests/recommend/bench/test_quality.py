@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from django.core.management import CommandError, call_command
 
+from ml.recipe import RecipeConfig
 from tests.ml.planted import leave_one_out, planted
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
@@ -22,8 +24,8 @@ def bench(*arguments: str) -> dict:
     return json.loads(line)
 
 
-def write_lightgcn(folder: Path, rng) -> None:
-    for name, matrix in zip(("train", "test"), leave_one_out(planted(rng), rng), strict=True):
+def write_lightgcn(folder: Path, known: sp.csr_matrix, later: sp.csr_matrix) -> None:
+    for name, matrix in (("train", known), ("test", later)):
         lines = (" ".join(map(str, [user, *matrix[user].indices])) for user in range(matrix.shape[0]))
         (folder / f"{name}.txt").write_text("\n".join(lines))
 
@@ -34,7 +36,7 @@ def rng() -> np.random.Generator:
 
 
 def test_lightgcn(tmp_path, rng):
-    write_lightgcn(tmp_path, rng)
+    write_lightgcn(tmp_path, *leave_one_out(planted(rng), rng))
     result = bench(str(tmp_path))
     models = result["details"]["models"]
     assert {"item_graph", "ials", "ease", "popularity", "blend"} <= set(models)
@@ -44,6 +46,43 @@ def test_lightgcn(tmp_path, rng):
     assert result["value"] == models[served]["ndcg@20"]
     assert result["details"]["peak_mb"] > 10
     assert result["details"]["cpu_s"] >= result["details"]["train_cpu_s"] > 0
+
+
+def test_of_what_is_tested_nothing_is_learned(tmp_path, rng):
+    """Other answers, drawn at random, are neither foreseen, nor do they change what is chosen."""
+    known, later = leave_one_out(planted(rng), rng)
+    write_lightgcn(tmp_path, known, later)
+    first = bench(str(tmp_path))["details"]
+    unseen = [rng.choice(np.setdiff1d(np.arange(80), known[user].indices)) for user in range(known.shape[0])]
+    other = sp.csr_matrix((np.ones(len(unseen)), (np.arange(len(unseen)), unseen)), shape=known.shape)
+    write_lightgcn(tmp_path, known, other)
+    second = bench(str(tmp_path))["details"]
+    assert second["weights"] == first["weights"]
+    assert second["chosen"] == first["chosen"]
+    assert max(one["ndcg@20"] for one in second["models"].values()) < first["models"]["blend"]["ndcg@20"] / 2
+
+
+def test_follows_are_asked_for_by_chance(tmp_path, rng):
+    """Users follow those of their group; a random share of them is the test."""
+    pairs = planted(rng, users=80, items=80).tocoo()
+    lines = (f"{user} {followed}" for user, followed in zip(pairs.row, pairs.col, strict=True) if user != followed)
+    (tmp_path / "follows.txt").write_text("\n".join(lines))
+    details = bench(str(tmp_path))["details"]
+    assert details["interactions"] < 0.85 * pairs.nnz
+    assert details["models"]["blend"]["ndcg@20"] > 2 * details["models"]["popularity"]["ndcg@20"]
+    assert details["chosen"]["half_life"] is None
+
+
+def test_checkins_are_asked_for_by_time_and_places_once(tmp_path, rng):
+    pairs = planted(rng, users=60, items=40).tocoo()
+    visits = list(zip(pairs.row.tolist(), pairs.col.tolist(), rng.permutation(pairs.nnz).tolist(), strict=True))
+    again = [(user, place, minute + 5000) for user, place, minute in visits]
+    rows = (",".join(map(str, visit)) for visit in [*visits, *again])
+    (tmp_path / "checkins.csv").write_text("\n".join(["user_id,loc_id,minutes", *rows]))
+    details = bench(str(tmp_path))["details"]
+    assert details["interactions"] == 7 * 60  # of 8 first visits each, the last is the test
+    assert details["chosen"]["half_life"] in RecipeConfig().half_lives
+    assert "successors" in details["models"]
 
 
 def test_sessions(tmp_path, rng):
