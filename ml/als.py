@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.scorers import check_histories
+
 if TYPE_CHECKING:
     import scipy.sparse as sp  # which takes 0.2 s to load: only trainings do
 
@@ -215,6 +217,7 @@ class AlsScorer:
 
     def score(self, histories: sp.csr_matrix) -> Floats:
         """The scores (n_users, n_items) for histories (n_users, n_items) of confidence weights."""
+        check_histories(histories)
         return np.asarray(self._folding.rotated_users(histories) @ self._folding.items.T, dtype=np.float32)
 
     def carried(self, history: NDArray[np.integer], weights: Floats, items: NDArray[np.integer]) -> Floats:
