@@ -14,6 +14,7 @@ Tikk, RecSys 2011).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,8 +51,11 @@ class AlsConfig:
     def __post_init__(self) -> None:
         if self.dimensions < 1 or self.epochs < 0 or self.cg_steps < 1:
             raise ValueError("dimensions and cg_steps must be at least 1, and epochs at least 0.")
-        if not (self.unobserved > 0 and self.regularisation > 0):
-            raise ValueError("unobserved and regularisation must be positive.")
+        for name in ("unobserved", "regularisation", "initial_scale"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive and finite, not {getattr(self, name)}.")
+        if not math.isfinite(self.frequency_exponent):
+            raise ValueError(f"frequency_exponent must be finite, not {self.frequency_exponent}.")
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def fit(
     """Factorise `observed` (n_users, n_items): confidence weights above 0. `progress(epoch, epochs)` is called after
     each. `start` (n_items, d) are item factors of before, from which fewer epochs lead as far.
 
-    ValueError for weights that are not finite and positive, and for a start of another shape.
+    ValueError for weights that are not finite and positive, and for a start that is not finite or of another shape.
     """
     from ml.linear import check_weights
 
@@ -99,6 +103,8 @@ def fit(
     items = _start(by_user.shape[1], config, rng) if start is None else start.astype(np.float32)
     if items.shape != (by_user.shape[1], config.dimensions):
         raise ValueError(f"A start of shape {items.shape} for {by_user.shape[1]} items.")
+    if not np.isfinite(items).all():
+        raise ValueError("A start must be finite.")
     for epoch in range(config.epochs):
         users = _half_step(by_user, users, items, unobserved, config)
         items = _half_step(by_item, items, users, unobserved, config)
