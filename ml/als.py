@@ -68,6 +68,11 @@ class ItemSide:
     n_items: int
     unobserved: float
 
+    @classmethod
+    def of(cls, items: Floats, unobserved: float) -> ItemSide:
+        """Of the factors of all `items` (n_items, d)."""
+        return cls(gram(items), len(items), unobserved)
+
 
 @dataclass(frozen=True)
 class AlsFactors:
@@ -79,7 +84,7 @@ class AlsFactors:
 
     @property
     def side(self) -> ItemSide:
-        return ItemSide(gram(self.items), len(self.items), self.unobserved)
+        return ItemSide.of(self.items, self.unobserved)
 
 
 def fit(
@@ -219,7 +224,7 @@ class AlsScorer:
 
     @cached_property
     def _side(self) -> ItemSide:
-        return ItemSide(gram(self.items), self.n_items, self.unobserved)
+        return ItemSide.of(self.items, self.unobserved)
 
     def score(self, histories: sp.csr_matrix) -> Floats:
         """The scores (n_users, n_items) for histories (n_users, n_items) of confidence weights."""
