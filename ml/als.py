@@ -14,6 +14,7 @@ Tikk, RecSys 2011).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ml.scorers import check_histories
 
 if TYPE_CHECKING:
     import scipy.sparse as sp  # which takes 0.2 s to load: only trainings do
@@ -48,8 +51,11 @@ class AlsConfig:
     def __post_init__(self) -> None:
         if self.dimensions < 1 or self.epochs < 0 or self.cg_steps < 1:
             raise ValueError("dimensions and cg_steps must be at least 1, and epochs at least 0.")
-        if not (self.unobserved > 0 and self.regularisation > 0):
-            raise ValueError("unobserved and regularisation must be positive.")
+        for name in ("unobserved", "regularisation", "initial_scale"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive and finite, not {getattr(self, name)}.")
+        if not math.isfinite(self.frequency_exponent):
+            raise ValueError(f"frequency_exponent must be finite, not {self.frequency_exponent}.")
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,11 @@ class ItemSide:
     n_items: int
     unobserved: float
 
+    @classmethod
+    def of(cls, items: Floats, unobserved: float) -> ItemSide:
+        """Of the factors of all `items` (n_items, d)."""
+        return cls(gram(items), len(items), unobserved)
+
 
 @dataclass(frozen=True)
 class AlsFactors:
@@ -73,7 +84,7 @@ class AlsFactors:
 
     @property
     def side(self) -> ItemSide:
-        return ItemSide(gram(self.items), len(self.items), self.unobserved)
+        return ItemSide.of(self.items, self.unobserved)
 
 
 def fit(
@@ -86,7 +97,7 @@ def fit(
     """Factorise `observed` (n_users, n_items): confidence weights above 0. `progress(epoch, epochs)` is called after
     each. `start` (n_items, d) are item factors of before, from which fewer epochs lead as far.
 
-    ValueError for weights that are not finite and positive, and for a start of another shape.
+    ValueError for weights that are not finite and positive, and for a start that is not finite or of another shape.
     """
     from ml.linear import check_weights
 
@@ -97,6 +108,8 @@ def fit(
     items = _start(by_user.shape[1], config, rng) if start is None else start.astype(np.float32)
     if items.shape != (by_user.shape[1], config.dimensions):
         raise ValueError(f"A start of shape {items.shape} for {by_user.shape[1]} items.")
+    if not np.isfinite(items).all():
+        raise ValueError("A start must be finite.")
     for epoch in range(config.epochs):
         users = _half_step(by_user, users, items, unobserved, config)
         items = _half_step(by_item, items, users, unobserved, config)
@@ -211,10 +224,11 @@ class AlsScorer:
 
     @cached_property
     def _side(self) -> ItemSide:
-        return ItemSide(gram(self.items), self.n_items, self.unobserved)
+        return ItemSide.of(self.items, self.unobserved)
 
     def score(self, histories: sp.csr_matrix) -> Floats:
         """The scores (n_users, n_items) for histories (n_users, n_items) of confidence weights."""
+        check_histories(histories)
         return np.asarray(self._folding.rotated_users(histories) @ self._folding.items.T, dtype=np.float32)
 
     def carried(self, history: NDArray[np.integer], weights: Floats, items: NDArray[np.integer]) -> Floats:

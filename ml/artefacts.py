@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import mmap
 import os
+import secrets
 import struct
 import zipfile
 import zlib
@@ -41,12 +43,12 @@ def dump(sort: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]
 def save(path: Path, sort: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write what `open_mapped` opens. The file takes the place of an earlier one when it is whole and on the disk.
 
-    ArtefactError as in `dump`.
+    Of several that write to one path at once, the last one's stays. ArtefactError as in `dump`.
     """
     named = _with_header(sort, header, {name: np.ascontiguousarray(array) for name, array in arrays.items()})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             np.savez(file, **named)
             file.flush()
             os.fsync(file.fileno())
@@ -73,12 +75,13 @@ def load(data: bytes, sort: str | Collection[str]) -> tuple[dict[str, Any], dict
 def open_mapped(path: Path, sort: str | Collection[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Open what `save` wrote, its arrays mapped and read-only: (header, arrays).
 
-    All of it is read once, against its checksums: a damaged file is refused here and not met later. ArtefactError as in
-    `load`.
+    All of it is read once, against its checksums: a damaged file is refused here and not met later. The path is opened
+    once, so all is of one file, whatever takes its place meanwhile. ArtefactError as in `load`.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = {info.filename.removesuffix(".npy"): _map(path, archive, info) for info in archive.infolist()}
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            arrays = {info.filename.removesuffix(".npy"): _map(whole, archive, info) for info in archive.infolist()}
         header = json.loads(str(arrays.pop(_HEADER)))
     except _UNREADABLE as error:
         raise ArtefactError(f"{path} is no readable model artefact: {error}") from error
@@ -94,7 +97,7 @@ _UNREADABLE = (ValueError, OSError, EOFError, KeyError, TypeError, struct.error,
 _LOCAL_HEADER = struct.Struct("<26x2H")  # of a member of a zip file: the lengths of its name and its extra field
 
 
-def _map(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+def _map(whole: mmap.mmap, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
     if info.compress_type != zipfile.ZIP_STORED:
         raise ValueError(f"{info.filename} is compressed, and so cannot be mapped")
     with archive.open(info) as member:  # whatever is read to the end is held against the archive's checksum
@@ -106,13 +109,9 @@ def _map(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray
             pass
     if kind.hasobject:
         raise ValueError(f"{info.filename} holds objects")
-    with path.open("rb") as file:
-        file.seek(info.header_offset)
-        lengths = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+    lengths = _LOCAL_HEADER.unpack_from(whole, info.header_offset)
     offset = info.header_offset + _LOCAL_HEADER.size + sum(lengths) + begins
-    if not np.prod(shape) or not shape:
-        return np.fromfile(path, kind, count=1, offset=offset).reshape(()) if not shape else np.empty(shape, kind)
-    return np.memmap(path, kind, "r", offset, shape, "F" if by_columns else "C")
+    return np.ndarray(shape, kind, whole, offset, order="F" if by_columns else "C")
 
 
 def _with_header(sort: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:

@@ -31,8 +31,8 @@ class PositionModelConfig:
     tolerance: float = 1e-6
 
     def __post_init__(self) -> None:
-        if self.iterations < 1 or not self.tolerance >= 0:
-            raise ValueError("iterations must be at least 1, and tolerance not negative.")
+        if self.iterations < 1 or not 0 <= self.tolerance < math.inf:
+            raise ValueError("iterations must be at least 1, and tolerance finite and not negative.")
 
 
 @dataclass(frozen=True)

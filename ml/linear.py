@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ml.scorers import Scorer
+from ml.scorers import Scorer, check_histories
 
 Floats = NDArray[np.float32]
 
@@ -31,6 +31,7 @@ class LinearScorer:
 
         0 where nothing speaks for an item.
         """
+        check_histories(histories)
         found = sp.csr_matrix(histories, dtype=np.float32) @ self.weights
         return np.asarray(found.toarray() if sp.issparse(found) else found, dtype=np.float32)
 
@@ -64,6 +65,7 @@ class Unweighted:
 
     def score(self, histories: sp.csr_matrix) -> Floats:
         """The scores (n_users, n_items) for the items of histories (n_users, n_items)."""
+        check_histories(histories)
         parts = (np.ones(histories.nnz, dtype=np.float32), histories.indices, histories.indptr)
         return self.scorer.score(sp.csr_matrix(parts, shape=histories.shape))
 

@@ -1,8 +1,8 @@
 """Ranking metrics, per user, so that confidence intervals and paired comparisons can be made of them.
 
 Every function takes `ranked` (n_users, k), the item indices recommended to each user, best first (-1: none), and
-`relevant`, a csr matrix (n_users, n_items) whose nonzero entries are what the user really went on to. Users without
-any are NaN.
+`relevant`, a csr matrix (n_users, n_items) whose nonzero entries are what the user really went on to; a zero that is
+stored is none. Users without any are NaN. ValueError where a list names an item twice, as it would be two hits.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ def hits(ranked: NDArray[np.integer], relevant: sp.csr_matrix) -> NDArray[np.boo
     """Which recommendations were relevant, (n_users, k)."""
     if ranked.shape[0] != relevant.shape[0]:
         raise ValueError(f"{ranked.shape[0]} rows of recommendations for {relevant.shape[0]} users.")
+    in_order = np.sort(ranked, axis=1)
+    if ((in_order[:, 1:] == in_order[:, :-1]) & (in_order[:, 1:] >= 0)).any():
+        raise ValueError("A list of recommendations names an item twice.")
     users = np.repeat(np.arange(ranked.shape[0]), ranked.shape[1])
     items = ranked.ravel()
     found = np.zeros(items.size, dtype=bool)
@@ -176,7 +179,7 @@ def first_unless_beaten(tried: Iterable[tuple[Choice, Floats]]) -> Choice:
 
 
 def _counts(relevant: sp.csr_matrix) -> NDArray[np.integer]:
-    return np.diff(relevant.indptr)
+    return np.asarray(relevant.count_nonzero(axis=1))
 
 
 def _per_user(gained: NDArray[np.number], possible: NDArray[np.number]) -> Floats:

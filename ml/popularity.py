@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ml.linear import check_weights
+from ml.scorers import check_histories
 
 Floats = NDArray[np.float32]
 
@@ -25,6 +26,7 @@ class PopularityScorer:
 
     def score(self, histories: sp.csr_matrix) -> Floats:
         """The counts, for each of the users: (n_users, n_items)."""
+        check_histories(histories)
         return np.tile(self.counts, (histories.shape[0], 1))
 
     def carried(self, history: NDArray[np.integer], weights: Floats, items: NDArray[np.integer]) -> Floats:

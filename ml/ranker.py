@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.tree_text import check_trees, only_trees
+
 Floats = NDArray[np.float32]
 
 LEVEL = "level"  # the name of the feature that is the blend's own score
@@ -53,7 +55,8 @@ class RankerConfig:
 
 @dataclass(frozen=True)
 class Ranker:
-    """`text` is LightGBM's own form of the trees; `features` their names in order.
+    """`text` is LightGBM's own form of the trees; `features` their names in order. ValueError for any other text, as
+    LightGBM would end the process over it.
 
     `of_blend` is how much of the blend's own score (the feature `level`) is added to what the trees say, each in
     standard deviations over the user's candidates.
@@ -68,6 +71,7 @@ class Ranker:
             raise ValueError(f"of_blend must be finite and not negative, not {self.of_blend}.")
         if self.of_blend and LEVEL not in self.features:
             raise ValueError(f"A share of the blend needs the feature {LEVEL!r}.")
+        check_trees(self.text, self.features)
 
     def score(self, features: Floats, given: NDArray[np.bool_] | None = None) -> Floats:
         """Scores (n_users, k) of candidates with `features` (n_users, k, n_features).
@@ -126,7 +130,7 @@ def fit(
         params={"verbosity": -1, "max_bin": 127},
     )
     trained = lightgbm.train(_parameters(config, seed), data, num_boost_round=config.trees)
-    return Ranker(trained.model_to_string(), tuple(names))
+    return Ranker(only_trees(trained.model_to_string()), tuple(names))
 
 
 def reordered(items: NDArray[np.int64], scores: Floats) -> NDArray[np.int64]:

@@ -178,10 +178,3 @@ def _shares(scores: Floats) -> Floats:
     """Each row over its largest entry, which is not below 0."""
     top = scores.max(axis=1, keepdims=True, initial=0)
     return np.divide(scores, top, out=np.zeros_like(scores), where=top > 0)
-
-
-def labels(items: NDArray[np.int64], held_out: sp.csr_matrix) -> NDArray[np.bool_]:
-    """Which of the candidates (n_users, k) are among what was held out of each user (n_users, n_items)."""
-    rows = np.arange(len(items))[:, None].repeat(items.shape[1], axis=1)
-    found = np.asarray(held_out[rows.ravel(), np.maximum(items, 0).ravel()]).reshape(items.shape) != 0
-    return np.asarray(found & (items >= 0), dtype=bool)

@@ -9,9 +9,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ml import ranker
-from ml.metrics import compare, first_unless_beaten, ndcg
+from ml.metrics import compare, first_unless_beaten, hits, ndcg
 from ml.ranker import NothingToLearn, Ranker, RankerConfig, RankerUnavailable, reordered
-from ml.ranker_features import Featurizer, labels
+from ml.ranker_features import Featurizer
 from ml.ranking import blocks
 
 Floats = NDArray[np.float32]
@@ -80,7 +80,7 @@ def _lessons(making: Featurizer, histories: sp.csr_matrix, held_out: sp.csr_matr
         block = histories[users]
         scored = making.scores(block)
         items = making.items_of(scored, block)
-        relevant = labels(items, held_out[users])
+        relevant = hits(items, held_out[users])
         some = np.flatnonzero(relevant.any(axis=1))
         features = making.features_of(items[some], {name: one[some] for name, one in scored.items()}, block[some])
         found.append(_Lessons(users.start + some, items[some], features, relevant[some]))

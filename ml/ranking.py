@@ -26,9 +26,9 @@ def top_items(users: NDArray[np.float32], items: NDArray[np.float32], seen: sp.c
     """The `k` items of largest inner product for each user, best first, without the nonzero entries of `seen`.
 
     `users` (n_users, d), `items` (n_items, d), `seen` (n_users, n_items); the answer is (n_users, k), -1 where there
-    are no more items.
+    are no more items. ValueError for a `k` below 0.
     """
-    answer = np.full((users.shape[0], k), -1, dtype=np.int64)
+    answer = _nothing(users.shape[0], k)
     for part in blocks(len(users), len(items)):
         answer[part] = best_of(users[part] @ items.T, seen[part], k)
     return answer
@@ -39,7 +39,7 @@ def top_scored(scorer: Scorer, histories: sp.csr_matrix, k: int) -> NDArray[np.i
 
     As `top_items`: (n_users, k), -1 where there are no more. Scores are computed in blocks of users.
     """
-    answer = np.full((histories.shape[0], k), -1, dtype=np.int64)
+    answer = _nothing(histories.shape[0], k)
     for part in blocks(*histories.shape):
         answer[part] = best_of(scorer.score(histories[part]), histories[part], k)
     return answer
@@ -48,12 +48,12 @@ def top_scored(scorer: Scorer, histories: sp.csr_matrix, k: int) -> NDArray[np.i
 def best_of(scores: NDArray[np.float32], seen: sp.csr_matrix, k: int) -> NDArray[np.int64]:
     """The `k` items of the highest scores (n_users, n_items) in each row, best first, without the entries of `seen`.
 
-    Of equal scores any may be first. -1 where there are no more, as for what is scored -inf. The entries of `seen` are
-    overwritten meanwhile, and restored.
+    Of equal scores any may be first. -1 where there are no more: what is scored -inf or NaN is never put forward. The
+    entries of `seen` are overwritten meanwhile, and restored. ValueError for a `k` below 0.
     """
     n_users, n_items = scores.shape
-    answer = np.full((n_users, k), -1, dtype=np.int64)
-    if not n_users or not n_items:
+    answer = _nothing(n_users, k)
+    if not answer.size or not n_items:
         return answer
     rows = np.repeat(np.arange(n_users), np.diff(seen.indptr))
     hidden = scores[rows, seen.indices]
@@ -70,6 +70,12 @@ def best_of(scores: NDArray[np.float32], seen: sp.csr_matrix, k: int) -> NDArray
     return answer
 
 
+def _nothing(n_users: int, k: int) -> NDArray[np.int64]:
+    if k < 0:
+        raise ValueError(f"k must be at least 0, not {k}.")
+    return np.full((n_users, k), -1, dtype=np.int64)
+
+
 def _lower_bounds(scores: NDArray[np.float32], k: int) -> NDArray[np.float32]:
     """What the k-th largest score of each row is not below, (n_users,), and above -inf.
 
@@ -81,6 +87,7 @@ def _lower_bounds(scores: NDArray[np.float32], k: int) -> NDArray[np.float32]:
     if n_items < 2 * parts:
         return np.full(n_users, lowest, dtype=np.float32)
     maxima = scores[:, : n_items - n_items % parts].reshape(n_users, -1, parts).max(axis=1)
+    maxima[np.isnan(maxima)] = -np.inf  # a part with a NaN bounds nothing
     return np.maximum(np.partition(maxima, parts - k, axis=1)[:, parts - k], lowest)
 
 

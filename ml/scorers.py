@@ -24,6 +24,7 @@ class Scorer(Protocol):
         The array is a new one, which the caller may write to.
 
         An empty history has what no history changes: 0, but for popularity and for a blend that it is a part of.
+        ValueError for weights that are negative or not finite.
         """
         ...
 
@@ -33,6 +34,13 @@ class Scorer(Protocol):
         Over the history they sum up to the score less that of an empty history, which no item of it carried.
         """
         ...
+
+
+def check_histories(histories: sp.csr_matrix) -> None:
+    """ValueError for weights that are negative or not finite. 0 is what is left of one that is very long ago."""
+    weights = histories.data
+    if weights.size and not (weights.min() >= 0 and weights.max() < np.inf):
+        raise ValueError("The weights of histories must be finite and not negative.")
 
 
 def strongest_carriers(carried: Floats, k: int) -> NDArray[np.intp]:

@@ -15,9 +15,16 @@ Mask = NDArray[np.bool_]
 
 
 def hold_out_latest(times: ArrayLike, share: float = 0.1) -> Mask:
-    """What happened in the last `share` of all events, for whomever. ValueError for a share outside of (0, 1)."""
+    """What happened in the last `share` of all events, for whomever.
+
+    What happened at one moment stays together, so it can be more than the share where times are coarse; but never
+    what happened at the very first moment, so that there is something to train on: nothing where all happened at once.
+    ValueError for a share outside of (0, 1).
+    """
     moments = np.asarray(times, dtype=np.float64)
-    return np.asarray(moments >= split_by_time(moments, share) if len(moments) else np.zeros(0), dtype=bool)
+    if not len(moments):
+        return np.zeros(0, dtype=bool)
+    return np.asarray((moments >= split_by_time(moments, share)) & (moments > moments.min()))
 
 
 def hold_out_last(users: ArrayLike, times: ArrayLike, share: float = 0.0, least: int = 1) -> Mask:
@@ -30,7 +37,8 @@ def hold_out_last(users: ArrayLike, times: ArrayLike, share: float = 0.0, least:
         raise ValueError(f"share must be at least 0 and below 1, not {share}.")
     places = places_from_last(users, times)
     who, counts = np.unique(np.asarray(users), return_inverse=True, return_counts=True)[1:]
-    wanted = np.minimum(np.maximum(np.floor(share * counts), 1), np.maximum(counts - least, 0))
+    floor = np.floor(np.round(share * counts, 9))  # .29 of 100 is 28.999999999999996 in floats
+    wanted = np.minimum(np.maximum(floor, 1), np.maximum(counts - least, 0))
     return np.asarray(places < wanted[who], dtype=bool)
 
 

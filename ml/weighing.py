@@ -10,8 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from ml.blend import average, blend, candidates, choose_weights, scaled
-from ml.metrics import ndcg_of_hits
-from ml.ranker_features import labels
+from ml.metrics import hits, ndcg_of_hits
 from ml.ranking import blocks
 from ml.scorers import Scorer
 
@@ -81,4 +80,4 @@ def _put_forward(
     scored = {name: scaled(part.score(histories)) for name, part in parts.items()}
     items = candidates(scored, histories, k)
     found = {name: np.take_along_axis(block, items, axis=1) for name, block in scored.items()}
-    return {name: np.where(items < 0, -np.inf, scores) for name, scores in found.items()}, labels(items, held_out)
+    return {name: np.where(items < 0, -np.inf, scores) for name, scores in found.items()}, hits(items, held_out)

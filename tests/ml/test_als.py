@@ -154,6 +154,13 @@ def test_refuses_a_config_that_cannot_be(wrong):
         AlsConfig(**wrong)
 
 
+@pytest.mark.parametrize("name", ["unobserved", "regularisation", "frequency_exponent", "initial_scale"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_refuses_a_config_that_is_not_finite(name, value):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        AlsConfig(**{name: value})
+
+
 def test_reports_its_progress(rng):
     steps: list[tuple[int, int]] = []
     als.fit(planted(rng), AlsConfig(dimensions=2, epochs=3), rng, lambda done, total: steps.append((done, total)))
@@ -171,6 +178,14 @@ def test_from_factors_of_before_one_epoch_comes_nearer_than_from_nothing(rng):
 def test_refuses_a_start_of_another_shape(rng):
     with pytest.raises(ValueError, match=r"\(80, 4\) for 80 items"):
         als.fit(planted(rng), CONFIG, rng, start=np.zeros((80, 4), np.float32))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_refuses_a_start_that_is_not_finite(rng, wrong):
+    start = np.ones((80, 8), np.float32)
+    start[3, 2] = wrong
+    with pytest.raises(ValueError, match="start must be finite"):
+        als.fit(planted(rng), CONFIG, rng, start=start)
 
 
 def test_rows_are_solved_alike_however_many_go_together(rng, monkeypatch):

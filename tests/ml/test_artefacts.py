@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -107,6 +110,34 @@ class TestFiles:
         save(path, "test", {}, {"x": np.ones(1000)})
         assert not earlier["x"].any()
         assert open_mapped(path, "test")[1]["x"].all()
+        assert [one.name for one in tmp_path.iterdir()] == ["a.npz"]
+
+    def test_whoever_opens_it_while_it_is_replaced_gets_one_of_them_whole(self, tmp_path):
+        path = tmp_path / "a.npz"
+
+        def write(version: int) -> None:
+            # Of different lengths, so that what is read at the places of the other is no array at all.
+            save(path, "test", {"version": version}, {f"x{n}": np.full(5 + version, version) for n in range(8)})
+
+        def write_often() -> None:
+            for number in range(200):
+                write(number % 2)
+
+        write(1)
+        with ThreadPoolExecutor() as pool:
+            writer = pool.submit(write_often)
+            while not writer.done():
+                header, arrays = open_mapped(path, "test")
+                assert {int(number) for array in arrays.values() for number in array} == {header["version"]}
+            writer.result()
+
+    def test_two_may_write_it_at_once(self, tmp_path, monkeypatch):
+        both = threading.Barrier(2, timeout=60)
+        monkeypatch.setattr(os, "fsync", lambda file: both.wait())  # neither is in place before both are written
+        path = tmp_path / "a.npz"
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda value: save(path, "test", {}, {"x": np.full(1000, value)}), (1, 2)))
+        assert set(open_mapped(path, "test")[1]["x"].tolist()) in ({1}, {2})
         assert [one.name for one in tmp_path.iterdir()] == ["a.npz"]
 
     def test_refuses_every_truncation_and_every_changed_byte_of_an_array(self, tmp_path):

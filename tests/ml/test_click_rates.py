@@ -245,7 +245,9 @@ def test_weights_refuse_what_makes_no_sense(positions, examination, largest):
         inverse_propensity_weights(positions, examination, largest)
 
 
-@pytest.mark.parametrize("values", [{"iterations": 0}, {"tolerance": -1}, {"tolerance": math.nan}])
+@pytest.mark.parametrize(
+    "values", [{"iterations": 0}, {"tolerance": -1}, {"tolerance": math.nan}, {"tolerance": math.inf}]
+)
 def test_the_config_refuses_what_makes_no_sense(values):
     with pytest.raises(ValueError, match="iterations"):
         PositionModelConfig(**values)

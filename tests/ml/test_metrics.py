@@ -14,6 +14,7 @@ from ml.metrics import (
     compare,
     first_unless_beaten,
     hit_rate,
+    hits,
     ndcg,
     normal_interval,
     precision,
@@ -80,6 +81,24 @@ def test_an_empty_place_counts_against_precision():
 
 def test_missing_recommendations_are_no_hits():
     assert recall(np.array([[0, -1]]), sp.csr_matrix(np.array([[1, 0, 0, 1]]))).tolist() == [0.5]
+
+
+def test_hits_are_the_relevant_ones_wherever_they_stand():
+    relevant = sp.csr_matrix(np.array([[1.0, 0, 0], [0, 0, 3]]))
+    assert hits(np.array([[2, 0, -1], [2, 1, -1]]), relevant).tolist() == [[False, True, False], [True, False, False]]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_zero_that_is_stored_is_not_relevant(metric):
+    stored = sp.csr_matrix(([1.0, 0.0, 0.0], ([0, 0, 1], [0, 1, 2])), shape=(2, 3))
+    ranked = np.array([[0, 1, 2], [2, 0, 1]])
+    np.testing.assert_array_equal(metric(ranked, stored), metric(ranked, sp.csr_matrix(stored.toarray())))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_refuses_a_list_that_names_an_item_twice(metric):
+    with pytest.raises(ValueError, match="names an item twice"):
+        metric(np.array([[0, 1, -1, -1], [2, 0, 1, 2]]), RELEVANT[:2])
 
 
 def test_refuses_other_users_than_it_was_given():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import mmap
+import re
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from ml import als, artefacts, ease, item_graph, popularity, ranker
 from ml.als import AlsConfig, AlsScorer
@@ -121,7 +124,7 @@ def test_a_file_is_mapped_and_cannot_be_written_through(part, observed, tmp_path
     kept, _ = through_a_file(make_blend(observed), ABOUT, tmp_path / "model.npz", ITEMS)
     assert isinstance(kept, BlendScorer)
     (array,) = (each for each in vars(kept.parts[part]).values() if isinstance(each, np.ndarray))
-    assert isinstance(array, np.memmap)
+    assert isinstance(array.base, mmap.mmap)
     with pytest.raises(ValueError, match="read-only"):
         array[...] = 1
 
@@ -139,6 +142,10 @@ def changed(model: Model, change: Callable[[dict[str, Any], dict[str, Any]], Non
     header, arrays = artefacts.load(to_bytes(model, about), "model")
     change(header, arrays)
     return artefacts.dump("model", header, arrays)
+
+
+def as_trees(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode(), dtype=np.uint8)
 
 
 class TestRefuses:
@@ -239,6 +246,31 @@ class TestRefuses:
 
     def test_weights_of_parts_that_there_are_not(self, observed):
         self.check(make_blend(observed), "that there are not", lambda h, a: h["models"][-1]["weights"].update(x=1.0))
+
+    @pytest.mark.parametrize("leaf", ["nan", "-inf", "1e999", "1e30"])
+    def test_a_ranker_whose_leaves_are_not_finite(self, leaf, rng):
+        def change(header: dict[str, Any], arrays: dict[str, Any]) -> None:
+            text = arrays["0/trees"].tobytes().decode()
+            size, value = re.findall(r"(?:tree_sizes|leaf_value)=([^ \n]+)", text)[:2]
+            text = text.replace(f"tree_sizes={size}", f"tree_sizes={int(size) + len(leaf) - len(value)}")
+            arrays["0/trees"] = as_trees(text.replace(f"leaf_value={value}", f"leaf_value={leaf}", 1))
+
+        self.check(make_ranker(rng), "do not fit.*finite", change)
+
+    @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+    def test_a_ranker_that_is_cut_short(self, share, rng):
+        def change(header: dict[str, Any], arrays: dict[str, Any]) -> None:
+            arrays["0/trees"] = arrays["0/trees"][: int(share * len(arrays["0/trees"]))]
+
+        self.check(make_ranker(rng), "do not fit.*not a whole one", change)
+
+    @pytest.mark.parametrize("text", ["", "tree", "no trees\nend of trees\n"])
+    def test_a_ranker_of_other_text(self, text, rng):
+        self.check(make_ranker(rng), "no text of LightGBM", lambda h, a: a.update({"0/trees": as_trees(text)}))
+
+    @pytest.mark.parametrize("names", [["level", "é"], ["é", "level", "more"], ["é"], ["e", "level"]])
+    def test_a_ranker_of_other_features(self, names, rng):
+        self.check(make_ranker(rng), "trees over 'é level'", lambda h, a: h["models"][0].update(features=names))
 
     def test_a_ranker_as_a_part(self, rng):
         self.check(

@@ -117,7 +117,18 @@ class TestRefuses:
         with pytest.raises(ValueError, match="relevant has the shape"):
             ranker.fit(taught[0], taught[1][:, :3], NAMES, CONFIG, seed=0)
         with pytest.raises(ValueError, match="3 features, but this ranker knows 2"):
-            Ranker("", ("a", "b")).score(np.zeros((1, 1, 3), np.float32))
+            ranker.fit(*taught, NAMES, CONFIG, seed=0).score(np.zeros((1, 1, 3), np.float32))
+
+    def test_a_text_that_lightgbm_did_not_write_of_these_features(self, taught):
+        text = ranker.fit(*taught, NAMES, CONFIG, seed=0).text
+        for wrong, names in (
+            (text[: len(text) // 2], NAMES),
+            ("", NAMES),
+            (text, NAMES[::-1]),
+            (text, [*NAMES, "more"]),
+        ):
+            with pytest.raises(ValueError, match=r"no text of LightGBM|trees over 'noise signal'"):
+                Ranker(wrong, tuple(names))
 
     @pytest.mark.parametrize("wrong", [-1.0, np.inf])
     def test_weights_that_make_no_sense(self, taught, wrong):

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from ml import item_graph, popularity
-from ml.ranker_features import Featurizer, labels
+from ml.ranker_features import Featurizer
 from ml.scorers import Scorer
 from tests.ml.planted import planted
 
@@ -95,8 +95,3 @@ def test_nobody_has_no_candidates(featurizer, observed):
     found = featurizer.candidates(observed[:0])
     assert found.items.shape == (0, 10)
     assert found.features.shape == (0, 10, len(featurizer.names))
-
-
-def test_labels_are_what_was_held_out():
-    held_out = sp.csr_matrix(([1.0, 1.0], ([0, 1], [0, 2])), shape=(2, 3))
-    assert labels(np.array([[2, 0, -1], [2, 1, -1]]), held_out).tolist() == [[False, True, False], [True, False, False]]

@@ -5,7 +5,8 @@ import pytest
 import scipy.sparse as sp
 
 from ml import ranking
-from ml.ranking import best_of, top_items
+from ml.popularity import PopularityScorer
+from ml.ranking import best_of, top_items, top_scored
 
 
 @pytest.mark.parametrize("k", [1, 3, 7, 50])
@@ -45,3 +46,30 @@ def test_many_items_are_ranked_as_by_sorting(rng, k, share):
     for row in found:
         there = row[row >= 0]
         assert len(set(there.tolist())) == len(there)
+
+
+@pytest.mark.parametrize("n_items", [9, 1003])
+@pytest.mark.parametrize("k", [1, 3, 20])
+def test_what_is_scored_nan_is_never_put_forward(rng, k, n_items):
+    scores = rng.normal(size=(5, n_items)).astype(np.float32)
+    scores[0, 4], scores[1, 2:8], scores[2, 1:], scores[3] = np.nan, np.nan, np.nan, np.nan
+    seen = sp.csr_matrix(scores.shape, dtype=np.float32)
+    expected = best_of(np.where(np.isnan(scores), -np.inf, scores), seen, k)
+    np.testing.assert_array_equal(best_of(scores, seen, k), expected)
+
+
+def test_of_none_asked_none_are_given():
+    seen = sp.csr_matrix((2, 5), dtype=np.float32)
+    assert best_of(np.ones((2, 5), np.float32), seen, 0).shape == (2, 0)
+    assert top_items(np.ones((2, 1), np.float32), np.ones((5, 1), np.float32), seen, 0).shape == (2, 0)
+    assert top_scored(PopularityScorer(np.ones(5, np.float32)), seen, 0).shape == (2, 0)
+
+
+def test_refuses_fewer_than_none():
+    seen = sp.csr_matrix((2, 5), dtype=np.float32)
+    with pytest.raises(ValueError, match="k must be at least 0"):
+        best_of(np.ones((2, 5), np.float32), seen, -1)
+    with pytest.raises(ValueError, match="k must be at least 0"):
+        top_items(np.ones((2, 1), np.float32), np.ones((5, 1), np.float32), seen, -1)
+    with pytest.raises(ValueError, match="k must be at least 0"):
+        top_scored(PopularityScorer(np.ones(5, np.float32)), seen, -1)

@@ -201,6 +201,14 @@ def test_refuses_weights_that_are_not_finite_and_positive(name, wrong, observed)
         FITS[name](observed)
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, -1.0])
+def test_refuses_histories_of_weights_that_are_negative_or_not_finite(fit, wrong, observed):
+    scorer, histories = fit(observed), observed[:4].copy()
+    histories.data[3] = wrong
+    with pytest.raises(ValueError, match="finite and"):
+        scorer.score(histories)
+
+
 @pytest.mark.parametrize("name", TRAINED)
 @pytest.mark.parametrize("shape", [(1, 1), (3, 1), (1, 5), (0, 4), (4, 4)])
 def test_takes_very_little(name, shape):

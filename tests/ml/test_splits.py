@@ -15,6 +15,15 @@ def test_the_latest_are_held_out_whoever_they_are_of():
     assert hold_out_latest([], share=0.4).tolist() == []
 
 
+def test_the_first_moment_is_never_held_out():
+    assert not hold_out_latest([7, 7, 7], share=0.4).any()
+    assert hold_out_latest([7, 7, 7, 8], share=0.8).tolist() == [False, False, False, True]
+
+
+def test_what_happened_at_one_moment_stays_together():
+    assert hold_out_latest([1, 2, 2, 2], share=0.25).tolist() == [False, True, True, True]
+
+
 def test_the_last_of_each_user_is_held_out():
     users, times = [1, 2, 1, 2, 3], [9, 1, 3, 2, 5]
     assert hold_out_last(users, times).tolist() == [True, False, False, True, False]
@@ -27,6 +36,11 @@ def test_of_equal_times_the_later_in_the_arrays_is_held_out():
 def test_a_share_of_each_user_is_held_out():
     users = [1] * 10 + [2] * 3
     assert np.flatnonzero(hold_out_last(users, range(13), share=0.25)).tolist() == [8, 9, 12]
+
+
+@pytest.mark.parametrize(("share", "n", "expected"), [(0.29, 100, 29), (0.57, 100, 57), (0.29, 99, 28), (0.7, 10, 7)])
+def test_a_share_that_is_a_whole_number_is_held_out_whole(share, n, expected):
+    assert hold_out_last([1] * n, range(n), share=share).sum() == expected
 
 
 @given(USERS, st.floats(0.05, 0.95), st.integers(0, 3), st.integers(0, 2**32 - 1))

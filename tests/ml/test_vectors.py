@@ -25,3 +25,16 @@ def test_squares_stay_in_range():
 def test_no_rows_and_no_columns():
     assert unit_rows(np.zeros((0, 3))).shape == (0, 3)
     assert unit_rows(np.zeros((2, 0))).shape == (2, 0)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int64, np.uint8])
+def test_rows_of_whole_numbers_are_divided_too(kind):
+    found = unit_rows(np.array([[3, 4], [0, 0]], dtype=kind))
+    assert found == pytest.approx(np.array([[0.6, 0.8], [0, 0]]))
+    assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_refuses_numbers_that_are_not_finite(wrong):
+    with pytest.raises(ValueError, match="finite"):
+        unit_rows(np.array([[3, 4], [wrong, 1]], dtype=np.float32))
