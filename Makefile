@@ -7,8 +7,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Options of `manage.py up`, for example: make run ARGS="--port 9000"
 ARGS ?=
-# Test processes; pytest's options go into PYTEST, for example: make test PYTEST="tests/feeds -x"
-WORKERS ?= 2
+# Test processes: one more than a small machine has cores, as many tests wait for processes that they have started.
+WORKERS ?= 3
+# pytest's options, for example: make test PYTEST="tests/feeds -x"
 PYTEST ?=
 
 .DEFAULT_GOAL := help

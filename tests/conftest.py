@@ -73,10 +73,11 @@ TO_A_NEW_DATABASE = """
 class ByFile(LoadScopeScheduling):
     """Gives whole files to workers, so that what a file shares is made once.
 
-    Files that run the whole site go to one worker, those that kill its processes to another, and those that drive a
-    browser alone to a third: more of a kind at a time would only slow one another down, and those that kill mostly
-    wait. They come first, as they take longest. (xdist's own groups have no effect with this version of pytest, which
-    keeps the ids of tests elsewhere.)
+    Files that run the whole site go to one worker, those that kill its processes to another, those that drive a
+    browser alone to a third, and the benches to a fourth: more of a kind at a time would only slow one another down,
+    and those that kill and the benches mostly wait. They come first, as they take longest: without a database, the
+    benches would be last, and one worker busy with them long after the others. (xdist's own groups have no effect with
+    this version of pytest, which keeps the ids of tests elsewhere.)
     """
 
     TOGETHER: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -88,6 +89,7 @@ class ByFile(LoadScopeScheduling):
             "tests/web/test_page_scripts.py",
             "tests/partners/test_docs.py",
         ),
+        "benches": ("tests/bench/test_command.py",),
     }
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
@@ -105,7 +107,8 @@ class ByFile(LoadScopeScheduling):
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
-        items.sort(key=lambda item: ByFile.scope_of(item.nodeid) not in ByFile.TOGETHER)
+        order = {scope: place for place, scope in enumerate(ByFile.TOGETHER)}
+        items.sort(key=lambda item: order.get(ByFile.scope_of(item.nodeid), len(order)))
 
 
 @pytest.hookimpl(optionalhook=True)

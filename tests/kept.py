@@ -1,4 +1,4 @@
-"""What many tests begin with, made once and then copied into the database, which costs a tenth of making it."""
+"""What many tests begin with, made once and then copied into the services, which costs a tenth of making it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from django.db import connection, transaction
+
+from realtime.valkey import get_client
 
 T = TypeVar("T")
 
@@ -29,9 +31,13 @@ class Table:
 
 
 class Kept(Generic[T]):
-    """What `make` returns, and the rows and partitions that it leaves in a new database. Make it outside of tests."""
+    """What `make` returns, and the rows and partitions that it leaves in a new database. Make it outside of tests.
 
-    def __init__(self, make: Callable[[], T]) -> None:
+    What it leaves in Valkey is kept where that `is_remembered`, and forgotten else.
+    """
+
+    def __init__(self, make: Callable[[], T], *, is_remembered: bool = False) -> None:
+        get_client().flushdb()
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(TABLES)
             old = {name: _has_rows(name) for name, _, _ in cursor.fetchall()}
@@ -50,9 +56,12 @@ class Kept(Generic[T]):
                 with cursor.copy(f"COPY {name} TO STDOUT (FORMAT BINARY)") as rows:
                     self._tables.append(Table(name, before, after, b"".join(rows)))
             transaction.set_rollback(True)
+        valkey = get_client()
+        keys = valkey.keys() if is_remembered else []
+        self._memory = [(key, max(0, valkey.pttl(key)), value) for key in keys if (value := valkey.dump(key))]
 
     def put_back(self) -> T:
-        """Fill the new database of a test, and return a copy that is the test's own.
+        """Fill the new services of a test, and return a copy that is the test's own.
 
         The ids are free: rolling back does not turn sequences back.
         """
@@ -68,6 +77,8 @@ class Kept(Generic[T]):
             for table in self._tables:
                 if table.after:
                     cursor.execute(table.after)
+        for key, milliseconds, value in self._memory:
+            get_client().restore(key, milliseconds, value)
         return copy.deepcopy(self._made)
 
 

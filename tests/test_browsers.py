@@ -21,3 +21,17 @@ def test_a_browser_that_does_not_close_is_killed_and_started_anew(monkeypatch):
         again.new_page().goto("about:blank")
         assert not first & set(browser_processes())
         browser.close(again)
+
+
+def test_what_playwright_switches_off_stays_so():
+    """Of several lists Chromium takes the last, which is ours."""
+    with chromium() as browser:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto("chrome://version/")
+        command = page.locator("#command_line").inner_text().split()
+        playwrights, ours = (
+            flag.split("=")[1].split(",") for flag in command if flag.startswith("--disable-features=")
+        )
+        assert set(playwrights) < set(ours)
+        browser.close(context)

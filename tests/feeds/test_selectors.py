@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -18,13 +19,14 @@ from feeds.timelines import author_list, home, read_windows
 from realtime import streams
 from recsys.accounts.models import User
 from recsys.catalog.models import Item
+from recsys.outbox.testing import drain
 from tests.feeds.graph import all_pages, let_follow, make_people, shown, truth
+from tests.kept import Kept
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def community(drain_outbox) -> list[User]:
+def make_community() -> list[User]:
     """A reader who follows twelve authors, of whom three are pulled; each has five posts, in turns."""
     reader, *authors = people = make_people(13)
     let_follow([reader], authors)
@@ -32,8 +34,19 @@ def community(drain_outbox) -> list[User]:
     for _ in range(5):
         for author in authors:
             do_create_post(author=author, text="hello")
-    drain_outbox()
+    drain()
     return people
+
+
+@pytest.fixture(scope="module")
+def _kept_community(django_db_setup: None, django_db_blocker: Any) -> Kept[list[User]]:
+    with django_db_blocker.unblock():
+        return Kept(make_community, is_remembered=True)
+
+
+@pytest.fixture
+def community(_kept_community: Kept[list[User]], db: None) -> list[User]:
+    return _kept_community.put_back()
 
 
 def queries_of(function, *arguments, **options) -> int:

@@ -31,6 +31,13 @@ def site(open_directory: Callable[[], Path]) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="package")
+def ask(site: Site) -> Iterator[Callable[..., Any]]:
+    """Calls functions of `probe.py`."""
+    with site.asking(Path(__file__).parent / "probe.py") as ask:
+        yield ask
+
+
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Chromium]:
     with chromium() as browser:
         yield browser

@@ -6,7 +6,6 @@ shows what the same page shows when it is loaded now, without having been loaded
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.site import Site
+
+Ask = Callable[..., Any]  # calls functions of `probe.py`
 
 # What a dashboard shows: each entry's item, words and numbers, in its order.
 RANKING = """board => [...document.querySelectorAll(`${board} ol > [data-item]`)].map((one) => [
@@ -48,12 +49,6 @@ def sql(site: Site, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     with psycopg.connect(ServicePaths(site.directory).database_url, autocommit=True) as connection:
         cursor = connection.execute(statement, values)
         return cursor.fetchall() if cursor.description else []
-
-
-def append(site: Site, stream: str, *events: dict[str, Any]) -> None:
-    """Let a stream tell these events, as a worker that was killed after telling them would once more."""
-    told = [(stream, event) for event in events]
-    site.manage("shell", "-v", "0", "-c", f"from realtime import streams; streams.append({told!r})")
 
 
 def user_id(site: Site, username: str) -> int:
@@ -261,7 +256,9 @@ class TestCounters:
         shown = becomes_as_fresh(ana, page, posts, before)
         assert "30" in shown[0][2]
 
-    def test_an_event_that_comes_twice_changes_nothing(self, ana: Any, written: tuple[str, str], site: Site) -> None:
+    def test_an_event_that_comes_twice_changes_nothing(
+        self, ana: Any, written: tuple[str, str], site: Site, ask: Ask
+    ) -> None:
         post, tag = written
         page = open_live(ana, f"/tags/{tag}/")
         before = posts(page)
@@ -270,21 +267,16 @@ class TestCounters:
         counts = {"likes": 1, "reposts": 0, "replies": 0}
         told = {"type": "item.counts", "key": int(post), "item": int(post), "counts": counts}
         last = {"type": "item.counts", "key": int(post), "item": int(post), "counts": counts | {"replies": 7}}
-        append(site, f"item:{post}", told, told, last)
+        ask("append", f"item:{post}", told, told, last)
         expect(page.locator(f'#reply-{post} [data-count="replies"]')).to_have_text("7")  # so the others have come
-        append(site, f"item:{post}", told)
+        ask("append", f"item:{post}", told)
         expect(page.locator(f'#reply-{post} [data-count="replies"]')).to_have_text("")
         assert [posts(page)] == shown
 
-    def test_posts_that_came_as_one_scrolled(self, ana: Any, ben: Any, site: Site) -> None:
+    def test_posts_that_came_as_one_scrolled(self, ana: Any, ben: Any, site: Site, ask: Ask) -> None:
         """Further pages bring the streams of their posts along."""
         tag = f"t{uuid.uuid4().hex[:12]}"
-        script = (
-            "from feeds.actions import do_create_post; from recsys.accounts.models import User;"
-            "ben = User.objects.get(username='ben');"
-            f"print([do_create_post(author=ben, text=f'{{n}} #{tag}').pk for n in range(25)])"
-        )
-        numbers = json.loads(site.manage("shell", "-v", "0", "-c", script).splitlines()[-1])
+        numbers = ask("post", "ben", [f"{n} #{tag}" for n in range(25)])
         page = open_live(ana, f"/tags/{tag}/")
         page.locator(".more a").scroll_into_view_if_needed()
         expect(page.locator(".post")).to_have_count(25)
@@ -311,7 +303,9 @@ class TestPosts:
         # The browser itself complains of an entry that is gone.
         ana.complaints[:] = [complaint for complaint in ana.complaints if "404" not in complaint]
 
-    def test_new_ones_are_counted_once_however_often_they_are_told(self, ana: Any, ben: Any, site: Site) -> None:
+    def test_new_ones_are_counted_once_however_often_they_are_told(
+        self, ana: Any, ben: Any, site: Site, ask: Ask
+    ) -> None:
         page = open_live(ana, "/")
         before = posts(page)
         ben.open("/")
@@ -319,42 +313,42 @@ class TestPosts:
         expect(page.locator("#new-posts")).to_have_text("1 new post")
         author, reader = user_id(site, "ben"), user_id(site, "ana")
         new = {"type": "post.new", "post": post, "author": author}
-        append(site, f"user:{reader}", new, new, {"type": "posts.new", "posts": [post], "count": 1})
+        ask("append", f"user:{reader}", new, new, {"type": "posts.new", "posts": [post], "count": 1})
         second = int(write(ben, f"New {uuid.uuid4()}"))
         expect(page.locator("#new-posts")).to_have_text("2 new posts")
         merged = {"type": "posts.new", "posts": [second, post], "count": 2}
-        append(site, f"user:{reader}", merged, {"type": "notifications", "unseen": 88})
+        ask("append", f"user:{reader}", merged, {"type": "notifications", "unseen": 88})
         expect(page.locator("nav .unseen-badge")).to_have_text("88")  # so what came before it has been applied
         expect(page.locator("#new-posts")).to_have_text("2 new posts")
         page.click("#new-posts")
         becomes_as_fresh(ana, page, posts, before)
         expect(page.locator("#new-posts")).to_be_hidden()
 
-    def test_of_very_many_all_are_counted_and_the_newest_named(self, ana: Any, site: Site) -> None:
+    def test_of_very_many_all_are_counted_and_the_newest_named(self, ana: Any, site: Site, ask: Ask) -> None:
         page = open_live(ana, "/")
         reader = user_id(site, "ana")
-        append(site, f"user:{reader}", {"type": "posts.new", "posts": list(range(10**9, 10**9 + 40)), "count": 60})
+        ask("append", f"user:{reader}", {"type": "posts.new", "posts": list(range(10**9, 10**9 + 40)), "count": 60})
         expect(page.locator("#new-posts")).to_have_text("60 new posts")
-        append(site, f"user:{reader}", {"type": "posts.new", "posts": list(range(10**9, 10**9 + 100)), "count": 300})
+        ask("append", f"user:{reader}", {"type": "posts.new", "posts": list(range(10**9, 10**9 + 100)), "count": 300})
         expect(page.locator("#new-posts")).to_have_text("99+ new posts")
 
-    def test_word_of_a_new_post_after_that_of_its_deletion(self, ana: Any, site: Site) -> None:
+    def test_word_of_a_new_post_after_that_of_its_deletion(self, ana: Any, site: Site, ask: Ask) -> None:
         """As when many new ones are told of together, behind it."""
         page, reader = open_live(ana, "/"), user_id(site, "ana")
         gone = {"type": "post.deleted", "key": 10**9, "post": 10**9}
-        append(site, f"user:{reader}", gone, {"type": "posts.new", "posts": [10**9 + 1, 10**9], "count": 2})
+        ask("append", f"user:{reader}", gone, {"type": "posts.new", "posts": [10**9 + 1, 10**9], "count": 2})
         expect(page.locator("#new-posts")).to_have_text("1 new post")
 
     @pytest.mark.parametrize("place", ["home", "tag", "post"])
     def test_edited_by_raw_sql_and_deleted(
-        self, ana: Any, visit: Any, written: tuple[str, str], site: Site, place: str
+        self, ana: Any, visit: Any, written: tuple[str, str], site: Site, place: str, ask: Ask
     ) -> None:
         post, tag = written
         path = {"home": "/", "tag": f"/tags/{tag}/", "post": f"/posts/{post}/"}[place]
         page, visitor = open_live(ana, path), visit()
         beside = open_live(visitor, f"/tags/{tag}/")
         before = posts(page), posts(beside)
-        append(site, f"item:{post}", {"type": "post.edited", "key": int(post), "post": int(post), "version": "other"})
+        ask("append", f"item:{post}", {"type": "post.edited", "key": int(post), "post": int(post), "version": "other"})
         sql(site, "UPDATE feeds_post SET text = %s WHERE item_id = %s", f"Said otherwise #{tag}", post)
         becomes_as_fresh(ana, page, posts, before[0])
         shown = becomes_as_fresh(visitor, beside, posts, before[1])
@@ -440,11 +434,10 @@ class TestRecommendations:
             page.locator("[data-news]").click()
             becomes_as_fresh(who, page, lambda tab: tab.evaluate(PICKS, "#picks"), None)
 
-    def test_what_somebody_blocked_made_goes(self, visit: Any, ben: Any, site: Site) -> None:
+    def test_what_somebody_blocked_made_goes(self, visit: Any, ben: Any, site: Site, ask: Ask) -> None:
         """Ben's post is popular, so it is recommended to somebody new, until they block him in another tab."""
         name = f"new{uuid.uuid4().hex[:8]}"
-        create = "from recsys.accounts.models import User; User.objects.create_user"
-        site.manage("shell", "-v", "0", "-c", f"{create}({name!r}, password={DEMO_PASSWORD!r})")
+        ask("register", name, DEMO_PASSWORD)
         new = visit()
         new.log_in(name, DEMO_PASSWORD)
         ben.open("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -11,11 +12,6 @@ from tests.site import Site, wait_for
 
 NAME = "customer-4711"
 SUBSCRIBE = {"subscribe": [{"id": "1", "kind": "timeline"}], "wait": 0}
-REVOKE = """
-from recsys.partners.actions import do_revoke_key
-from recsys.partners.models import ApiKey
-do_revoke_key(key=ApiKey.objects.get(prefix="{}"))
-"""
 
 
 @pytest.fixture
@@ -27,7 +23,7 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def test_a_token_lets_in_until_its_key_is_revoked(site: Site, key: str) -> None:
+def test_a_token_lets_in_until_its_key_is_revoked(site: Site, key: str, ask: Callable[..., Any]) -> None:
     api = f"{site.url}/api/v1/users"
     httpx.post(api, json={"users": [{"external_id": NAME}]}, headers=bearer(key)).raise_for_status()
     answer = httpx.post(f"{api}/{NAME}/realtime-token", headers=bearer(key)).raise_for_status().json()
@@ -37,6 +33,6 @@ def test_a_token_lets_in_until_its_key_is_revoked(site: Site, key: str) -> None:
         return httpx.post(f"{answer['url']}poll", json=SUBSCRIBE, headers=bearer(answer["token"]))
 
     assert [message["type"] for message in poll().raise_for_status().json()["messages"]] == ["subscribed"]
-    site.manage("shell", "-v", "0", "-c", REVOKE.format(key.split("_")[1]))
+    ask("revoke", key.split("_")[1])
     wait_for(lambda: poll().status_code == 401, timeout=10, what="the token holds no more")
     assert httpx.post(f"{api}/{NAME}/realtime-token", headers=bearer(key)).status_code == 401

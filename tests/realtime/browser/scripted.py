@@ -104,6 +104,7 @@ class ScriptedServer:
 
     async def _socket(self, receive: Receive, send: Send) -> None:
         await receive()
+        refusal = self.refuse_with  # before a test can see the attempt, and take it back
         self.attempts.append((time.monotonic(), "websocket"))
         if "websocket" in self.blocked:
             await send({"type": "websocket.close"})
@@ -111,8 +112,8 @@ class ScriptedServer:
         await send({"type": "websocket.accept"})
         allowance = Allowance()
         with self._connected("websocket") as connection:
-            if self.refuse_with:
-                self._finish(connection, self.refuse_with)
+            if refusal:
+                self._finish(connection, refusal)
             sending = asyncio.create_task(self._send_socket(connection, send))
             try:
                 while (event := await receive())["type"] == "websocket.receive":

@@ -225,10 +225,12 @@ def test_coming_into_sight_tries_at_once(open_tab, server):
 
 def test_a_socket_that_is_silent_is_asked_and_given_up(open_tab, server):
     tab = open_tab(clock=True)
-    tab.start("news", transports=["websocket"])
+    with tab.page.expect_websocket() as opened:
+        tab.start("news", transports=["websocket"])
     tab.is_in("live")
-    tab.pass_time(26)
-    wait_for(lambda: server.heard == [{"type": "ping"}])
+    with opened.value.expect_event("framereceived", lambda frame: "pong" in frame):
+        tab.pass_time(26)
+    assert server.heard == [{"type": "ping"}]
     tab.pass_time(11)
     assert tab.seen("states") == ["connecting", "live"]  # it has answered
     server.silent.add("websocket")
