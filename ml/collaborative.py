@@ -26,6 +26,7 @@ from ml.ease import EaseConfig
 from ml.item_graph import ItemGraphConfig
 from ml.linear import LinearScorer, Unweighted
 from ml.metrics import first_unless_beaten, ndcg
+from ml.popularity import PopularityScorer
 from ml.ranking import top_scored
 from ml.scorers import Scorer
 from ml.successors import SuccessorsConfig
@@ -94,15 +95,21 @@ class Choices:
 
 @dataclass(frozen=True)
 class Models:
-    """The `trained` scorers by name, with ALS' item `factors` (n_items, d) and how often each item was taken up,
-    `counts` (n_items,); the `successors` where times are known."""
+    """The models of one matrix: `ease` where the catalogue is small enough for it, `successors` where times are known.
+    `counts` has how often each item was taken up."""
 
-    trained: dict[str, Scorer]
-    graph: sp.csr_matrix
-    factors: Floats
-    counts: popularity.PopularityScorer
+    item_graph: LinearScorer
+    ials: AlsScorer
+    ease: LinearScorer | None
+    counts: PopularityScorer
+    successors: LinearScorer | None
     choices: Choices
-    successors: LinearScorer | None = None
+
+    @property
+    def trained(self) -> dict[str, Scorer]:
+        """What looks at the items of a history, by name."""
+        found: dict[str, Scorer] = {"item_graph": self.item_graph, "ials": self.ials}
+        return found | ({"ease": self.ease} if self.ease else {})
 
     @property
     def parts(self) -> dict[str, Scorer]:
@@ -136,13 +143,13 @@ def choose(
     with clock.takes("ials"):
         some = (config.als,) if known.nnz >= config.many else config.small_als
         als_config, factors = best((one, _fit_als(known, one, rng)) for one in some)
-    trained: dict[str, Scorer] = {"item_graph": graph, "ials": factors}
-    ease_config = None
+    ease_config, linear = None, None
     if known.shape[1] <= config.ease_items:
         with clock.takes("ease"):
             some_ease = (EaseConfig(one) for one in config.ease_regularisations)
-            ease_config, trained["ease"] = best((one, ease.fit(known, one)) for one in some_ease)
-    return _models(known, trained, graph, factors, Choices(graph_config, als_config, ease_config), config, clock, times)
+            ease_config, linear = best((one, ease.fit(known, one)) for one in some_ease)
+    counts, following = popularity.fit(known), _successors(known, times, config, clock)
+    return Models(graph, factors, linear, counts, following, Choices(graph_config, als_config, ease_config))
 
 
 def train_again(
@@ -158,31 +165,23 @@ def train_again(
     with clock.takes("item_graph"):
         graph = item_graph.fit(observed, choices.graph)
     with clock.takes("ials"):
-        again = _fit_als(observed, replace(choices.als, epochs=config.again), rng, start=models.factors)
+        again = _fit_als(observed, replace(choices.als, epochs=config.again), rng, start=models.ials.items)
         factors = replace(again, config=choices.als)
-    trained: dict[str, Scorer] = {"item_graph": graph, "ials": factors}
+    linear = None
     if choices.ease:
         with clock.takes("ease"):
-            trained["ease"] = ease.fit(observed, choices.ease)
-    return _models(observed, trained, graph, factors, choices, config, clock, times)
+            linear = ease.fit(observed, choices.ease)
+    counts, following = popularity.fit(observed), _successors(observed, times, config, clock)
+    return Models(graph, factors, linear, counts, following, choices)
 
 
-def _models(
-    observed: sp.csr_matrix,
-    trained: dict[str, Scorer],
-    graph: LinearScorer,
-    factors: AlsScorer,
-    choices: Choices,
-    config: CollaborativeConfig,
-    clock: Clock,
-    times: sp.csr_matrix | None,
-) -> Models:
-    following = None
-    if times is not None:
-        with clock.takes("successors"):
-            following = successors.fit(observed, times, config.successors)
-    counts = popularity.fit(observed)
-    return Models(trained, sp.csr_matrix(graph.weights), factors.items, counts, choices, following)
+def _successors(
+    observed: sp.csr_matrix, times: sp.csr_matrix | None, config: CollaborativeConfig, clock: Clock
+) -> LinearScorer | None:
+    if times is None:
+        return None
+    with clock.takes("successors"):
+        return successors.fit(observed, times, config.successors)
 
 
 def _fit_als(

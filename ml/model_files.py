@@ -2,8 +2,9 @@
 
     header   how many items, the checksum of the vocabulary that the columns stand for, the config that it was trained
              with, from when to when the events were that it learned from, and `models`
-    models   one after the other, each with its sort and its numbers; what is made of others (a blend, or one without
-             weights) names their places, which are before its own. The last one is what was kept
+    models   one after the other, each with its sort and its numbers; what is made of others (a blend, one without
+             weights, or all that a recipe made) names their places, which are before its own. The last one is what was
+             kept
     arrays   `item_ids`, and those of each model under its place: `0/items`
 
 A model that is loaded for another vocabulary would score one item by what is known of another. So whoever opens one
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,14 +26,19 @@ from ml import artefacts
 from ml.als import AlsConfig, AlsScorer
 from ml.artefacts import ArtefactError, checksum
 from ml.blend import BlendScorer
+from ml.collaborative import Choices, Models
 from ml.content import ContentScorer
+from ml.ease import EaseConfig
 from ml.interactions import Ids
+from ml.item_graph import ItemGraphConfig
 from ml.linear import LinearScorer, Unweighted
 from ml.popularity import PopularityScorer
 from ml.ranker import Ranker
+from ml.recipe import Trained
 from ml.scorers import Scorer
 
-Model = Scorer | Ranker
+Model = Scorer | Ranker | Trained
+AnyModel = TypeVar("AnyModel")
 Arrays = Mapping[str, NDArray[Any]]
 UNCHECKED: Literal["unchecked"] = "unchecked"
 Vocabulary = Ids | Literal["unchecked"]
@@ -121,6 +127,8 @@ class _Packing:
                 return {"sort": "blend", "parts": parts, "weights": dict(model.weights)}, {}
             case Unweighted():
                 return {"sort": "unweighted", "of": self.add(model.scorer)}, {}
+            case Trained():
+                return {"sort": "trained", **self._describe_trained(model)}, {}
             case Ranker():
                 text = np.frombuffer(model.text.encode(), dtype=np.uint8)
                 described = {"sort": "ranker", "features": list(model.features), "of_blend": model.of_blend}
@@ -139,6 +147,14 @@ class _Packing:
                 parts_of = {"data": weights.data, "indices": weights.indices, "indptr": weights.indptr}
                 return {"sort": "sparse"}, parts_of
         raise ArtefactError(f"There is no way to keep a {type(model).__name__}.")
+
+    def _describe_trained(self, trained: Trained) -> dict[str, Any]:
+        made = {name: getattr(trained.models, name) for name in _OF_TRAINED} | {"ranker": trained.ranker}
+        return {
+            "models": {name: self.add(model) for name, model in made.items() if model},
+            "choices": asdict(trained.models.choices),
+            **{name: getattr(trained, name) for name in _PLAIN_OF_TRAINED},
+        }
 
 
 def _unpacked(header: Mapping[str, Any], arrays: Arrays, items: Vocabulary) -> tuple[Model, About]:
@@ -175,8 +191,8 @@ def _part(models: Sequence[Model], place: Any) -> Scorer:
     if place not in range(len(models)):
         raise ValueError(f"no model is at the place {place!r} before this one")
     part = models[place]
-    if isinstance(part, Ranker):
-        raise ValueError("a ranker is no part of a scorer")
+    if isinstance(part, Ranker | Trained):
+        raise ValueError(f"a {type(part).__name__} is no part of a scorer")
     return part
 
 
@@ -194,6 +210,30 @@ def _make_unweighted(described: Mapping[str, Any], arrays: Arrays, models: Seque
 def _make_ranker(described: Mapping[str, Any], arrays: Arrays, models: Sequence[Model]) -> Ranker:
     text = arrays["trees"].astype(np.uint8).tobytes().decode()
     return Ranker(text, tuple(map(str, described["features"])), float(described["of_blend"]))
+
+
+def _make_trained(described: Mapping[str, Any], arrays: Arrays, models: Sequence[Model]) -> Trained:
+    def find(name: str, sort: type[AnyModel]) -> AnyModel | None:
+        place = described["models"].get(name)
+        if place is None:
+            return None
+        if place not in range(len(models)) or not isinstance(found := models[place], sort):
+            raise ValueError(f"no {sort.__name__} is at the place {place!r} before this one")
+        return found
+
+    parts = {name: find(name, sort) for name, sort in _OF_TRAINED.items()}
+    if missing := [name for name in ("item_graph", "ials", "counts") if not parts[name]]:
+        raise ValueError(f"{missing} are missing of what a recipe makes")
+    if len({part.n_items for part in parts.values() if part}) != 1:
+        raise ValueError("the models of a recipe are of the same items")
+    chosen = described["choices"]
+    ease_config = EaseConfig(**chosen["ease"]) if chosen["ease"] else None
+    choices = Choices(ItemGraphConfig(**chosen["graph"]), AlsConfig(**chosen["als"]), ease_config)
+    plain = {name: described[name] for name in _PLAIN_OF_TRAINED}
+    trained = Trained(models=Models(**cast(Any, parts), choices=choices), ranker=find("ranker", Ranker), **plain)
+    if trained.ranker and list(trained.ranker.features) != trained.featurizer(trained.depth).names:
+        raise ValueError("the ranker knows other features than this recipe makes")
+    return trained
 
 
 def _make_als(described: Mapping[str, Any], arrays: Arrays, models: Sequence[Model]) -> AlsScorer:
@@ -228,10 +268,20 @@ def _make_content(described: Mapping[str, Any], arrays: Arrays, models: Sequence
     return ContentScorer(arrays["vectors"])
 
 
+_OF_TRAINED: Mapping[str, type[Any]] = {
+    "item_graph": LinearScorer,
+    "ials": AlsScorer,
+    "ease": LinearScorer,
+    "counts": PopularityScorer,
+    "successors": LinearScorer,
+}
+_PLAIN_OF_TRAINED = ("weights", "half_life", "why_no_ranker", "depth", "seconds")
+
 _MAKERS: Mapping[str, Callable[[Mapping[str, Any], Arrays, Sequence[Model]], Model]] = {
     "blend": _make_blend,
     "unweighted": _make_unweighted,
     "ranker": _make_ranker,
+    "trained": _make_trained,
     "als": _make_als,
     "sparse": _make_sparse,
     "dense": _make_dense,

@@ -71,9 +71,24 @@ class Trained:
     depth: int
     seconds: dict[str, float]
 
+    def __post_init__(self) -> None:
+        _ = self.blend  # which refuses weights that make none
+        if self.depth < 1:
+            raise ValueError(f"depth must be at least 1, not {self.depth}.")
+        if (self.half_life is None) != (self.models.successors is None):
+            raise ValueError("A half-life and successors both come of times, and neither without them.")
+
+    @property
+    def n_items(self) -> int:
+        return self.models.counts.n_items
+
     @property
     def blend(self) -> BlendScorer:
         return BlendScorer(self.models.parts, self.weights)
+
+    def featurizer(self, depth: int) -> Featurizer:
+        """What makes `depth` candidates of histories, and their features."""
+        return featurizer(self.models, self.weights, depth)
 
     def recommend(
         self, observed: sp.csr_matrix, times: sp.csr_matrix | None = None, k: int = K
@@ -86,7 +101,7 @@ class Trained:
         if k < 1:
             raise ValueError(f"k must be at least 1, not {k}.")
         histories = weighted(observed, times, self.half_life)
-        making = featurizer(self.models, self.weights, max(k, self.depth))
+        making = self.featurizer(max(k, self.depth))
         names = [*making.parts, "blend", *(["ranker"] if self.ranker else [])]
         found = {name: np.full((histories.shape[0], k), -1, dtype=np.int64) for name in names}
         for users in blocks(*histories.shape):
@@ -162,7 +177,8 @@ def weighted(histories: sp.csr_matrix, times: sp.csr_matrix | None, half_life: f
 
 def featurizer(models: Models, weights: dict[str, float], depth: int) -> Featurizer:
     """What makes candidates of histories, and their features."""
-    return Featurizer(models.parts, weights, models.graph, models.counts.counts, models.factors, depth)
+    graph = sp.csr_matrix(models.item_graph.weights)
+    return Featurizer(models.parts, weights, graph, models.counts.counts, models.ials.items, depth)
 
 
 def _check_times(times: sp.csr_matrix, observed: sp.csr_matrix) -> sp.csr_matrix:

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from ml import als, ease, item_graph
-from ml.als import AlsConfig, AlsScorer
+from ml.als import AlsConfig
 from ml.collaborative import Clock, CollaborativeConfig, Models, choose, train_again
 from ml.ease import EaseConfig
 from ml.item_graph import ItemGraphConfig
@@ -55,7 +55,7 @@ def test_many_interactions_have_their_own_als(split):
     large = AlsConfig(3, unobserved=2.0)
     found = chosen(split, replace(CONFIG, many=10, als=large))
     assert found.choices.als == large
-    assert found.factors.shape == (80, 3)
+    assert found.ials.items.shape == (80, 3)
 
 
 def test_everything_is_trained_again_with_the_same_choices(split, rng):
@@ -66,11 +66,10 @@ def test_everything_is_trained_again_with_the_same_choices(split, rng):
     assert again.choices == models.choices
     np.testing.assert_array_equal(again.counts.counts, np.asarray(everything.sum(axis=0)).ravel())
     plain = item_graph.fit(everything, models.choices.graph)
-    assert abs(again.graph - plain.weights).max() == 0
-    started = als.fit(everything, replace(models.choices.als, epochs=1), rng, start=models.factors)
-    np.testing.assert_allclose(again.factors, started.items, atol=1e-5)
-    assert isinstance(again.trained["ials"], AlsScorer)
-    assert again.trained["ials"].config == models.choices.als
+    assert abs(again.item_graph.weights - plain.weights).max() == 0
+    started = als.fit(everything, replace(models.choices.als, epochs=1), rng, start=models.ials.items)
+    np.testing.assert_allclose(again.ials.items, started.items, atol=1e-5)
+    assert again.ials.config == models.choices.als
 
 
 def test_with_times_each_model_takes_part_twice(split):

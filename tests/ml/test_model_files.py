@@ -16,11 +16,14 @@ from ml import als, artefacts, ease, item_graph, popularity, ranker
 from ml.als import AlsConfig, AlsScorer
 from ml.artefacts import ArtefactError
 from ml.blend import BlendScorer
+from ml.collaborative import CollaborativeConfig
 from ml.linear import Unweighted
 from ml.model_files import UNCHECKED, About, Model, Vocabulary, from_bytes, open_mapped, save, to_bytes
 from ml.ranker import Ranker, RankerConfig
+from ml.ranker_training import learn
+from ml.recipe import RecipeConfig, Trained, featurizer, train, weighted
 from ml.scorers import Scorer
-from tests.ml.planted import planted
+from tests.ml.planted import leave_one_out, planted
 
 ITEMS = np.arange(80) * 3 + 5
 ABOUT = About(ITEMS, (100.0, 200.5), {"user_exponent": 0.6, "epochs": 3})
@@ -96,6 +99,50 @@ def test_a_blend_comes_back_whole(keep, observed):
     assert isinstance(kept, BlendScorer)
     assert {name: type(part) for name, part in kept.parts.items()} == {n: type(part) for n, part in blend.parts.items()}
     assert kept.weights == blend.weights
+
+
+def times_of(observed: sp.csr_matrix) -> sp.csr_matrix:
+    places = np.arange(observed.nnz, dtype=np.float32) + 1
+    return sp.csr_matrix((places, observed.indices, observed.indptr), shape=observed.shape)
+
+
+def make_trained(observed: sp.csr_matrix, *, dated: bool) -> Trained:
+    """What a recipe makes, with a ranker, as popularity alone is easily beaten."""
+    models = CollaborativeConfig(small_als=(AlsConfig(4, epochs=2),), ease_regularisations=(200.0,))
+    config = RecipeConfig(models, share=0.2, samples=1, half_lives=(3.0,), depth=40)
+    times = times_of(observed) if dated else None
+    trained = train(observed, config, 0, times=times)
+    weights = {"popularity": 1.0, "item_graph": 0.01}
+    making = featurizer(trained.models, weights, 40)
+    known, hidden = leave_one_out(observed, np.random.default_rng(0))
+    learned = learn(making, weighted(known, times, trained.half_life), hidden, RankerConfig(trees=3, least=5), 20, 0)
+    assert learned.ranker is not None
+    return replace(trained, weights=weights, ranker=learned.ranker, why_no_ranker="")
+
+
+@pytest.mark.parametrize("dated", [False, True])
+def test_all_that_a_recipe_made_recommends_the_same(keep, dated, observed):
+    trained = make_trained(observed, dated=dated)
+    kept, _ = keep(trained)
+    assert isinstance(kept, Trained)
+    times = times_of(observed) if dated else None
+    before, after = (one.recommend(observed, times) for one in (trained, kept))
+    assert list(after) == list(before)
+    assert {"blend", "ranker"} <= set(after)
+    for name, items in before.items():
+        np.testing.assert_array_equal(after[name], items)
+    assert kept.models.choices == trained.models.choices
+    assert (kept.seconds, kept.half_life, kept.depth) == (trained.seconds, 3.0 if dated else None, 40)
+
+
+def test_a_recipe_without_ease_and_ranker_is_kept_with_why(keep, observed):
+    trained = make_trained(observed, dated=False)
+    choices = replace(trained.models.choices, ease=None)
+    models = replace(trained.models, ease=None, choices=choices)
+    kept, _ = keep(replace(trained, models=models, ranker=None, why_no_ranker="It did not win."))
+    assert isinstance(kept, Trained)
+    assert (kept.models.ease, kept.ranker, kept.why_no_ranker) == (None, None, "It did not win.")
+    assert kept.models.choices == choices
 
 
 def test_a_model_that_is_in_a_blend_twice_is_kept_once(keep, observed):
@@ -272,7 +319,24 @@ class TestRefuses:
     def test_a_ranker_of_other_features(self, names, rng):
         self.check(make_ranker(rng), "trees over 'é level'", lambda h, a: h["models"][0].update(features=names))
 
+    @pytest.mark.parametrize(
+        ("part", "value", "message"),
+        [
+            ("models", {}, "missing"),
+            ("models", {"item_graph": 0, "ials": 1, "counts": 9}, "no PopularityScorer is at the place 9"),
+            ("models", {"item_graph": 1, "ials": 1, "counts": 3}, "no LinearScorer is at the place 1"),
+            ("weights", {"forest": 1.0}, "parts that there are not"),
+            ("weights", {"popularity": 1.0}, "other features"),
+            ("depth", 0, "depth must be"),
+            ("half_life", 3.0, "both come of times"),
+            ("choices", {}, "do not fit"),
+        ],
+    )
+    def test_all_that_a_recipe_made_where_it_does_not_fit(self, part, value, message, observed):
+        trained = make_trained(observed, dated=False)
+        self.check(trained, message, lambda header, _: header["models"][-1].update({part: value}))
+
     def test_a_ranker_as_a_part(self, rng):
         self.check(
-            make_ranker(rng), "a ranker is no part", lambda h, a: h["models"].append({"sort": "unweighted", "of": 0})
+            make_ranker(rng), "a Ranker is no part", lambda h, a: h["models"].append({"sort": "unweighted", "of": 0})
         )

@@ -91,7 +91,7 @@ def test_serves_models_of_everything_that_was_observed(split):
     known, _ = split
     trained = train(known, CONFIG, seed=0)
     assert trained.models.counts.counts.sum() == known.nnz
-    np.testing.assert_array_equal(trained.models.graph.toarray(), item_graph.fit(known).weights.toarray())
+    np.testing.assert_array_equal(trained.models.item_graph.weights.toarray(), item_graph.fit(known).weights.toarray())
 
 
 def test_holds_the_share_out_and_asks_no_more_users_than_it_is_told(split, monkeypatch):
