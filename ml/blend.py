@@ -63,8 +63,8 @@ class BlendScorer:
     def __post_init__(self) -> None:
         if unknown := set(self.weights) - set(self.parts):
             raise ValueError(f"Weights for parts that there are not: {sorted(unknown)}.")
-        if not self._asked:
-            raise ValueError("No part has a weight above 0.")
+        if not self._asked or not np.isfinite(list(self.weights.values())).all():
+            raise ValueError("Weights must be finite, and one of them above 0.")
 
     @property
     def _asked(self) -> list[tuple[Scorer, float]]:
@@ -132,8 +132,8 @@ def choose_weights(
 
 
 def average(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of weights by the same names, each taken as shares of their sum; the largest of it is made 1. What is
-    then below the smallest that is tried gets 0, so that no model is asked for next to nothing."""
+    """The mean of several weights by the same names, each taken as shares of their sum; the largest of it is made 1.
+    What is then below the smallest that is tried gets 0, so that no model is asked for next to nothing."""
     totals = [sum(weights.values()) for weights in found]
     shares = {name: sum(one[name] / total for one, total in zip(found, totals, strict=True)) for name in found[0]}
     largest = max(shares.values())

@@ -96,7 +96,7 @@ class Choices:
 @dataclass(frozen=True)
 class Models:
     """The models of one matrix: `ease` where the catalogue is small enough for it, `successors` where times are known.
-    `counts` has how often each item was taken up."""
+    `counts` has how often each item was taken up. ValueError where only one of EASE and its config is there."""
 
     item_graph: LinearScorer
     ials: AlsScorer
@@ -104,6 +104,10 @@ class Models:
     counts: PopularityScorer
     successors: LinearScorer | None
     choices: Choices
+
+    def __post_init__(self) -> None:
+        if (self.ease is None) != (self.choices.ease is None):
+            raise ValueError("EASE and its config are there together, or neither.")
 
     @property
     def trained(self) -> dict[str, Scorer]:

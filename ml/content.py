@@ -17,7 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ml.linear import check_weights
+from ml.scorers import check_histories
 from ml.vectors import unit_rows
 
 Floats = NDArray[np.float32]
@@ -26,12 +26,12 @@ _SHORTEST = 1e-9  # of a profile: what is left of vectors that cancel each other
 
 
 def profiles(histories: sp.csr_matrix, vectors: Floats) -> Floats:
-    """The users' profiles (n_users, d), unit rows, of `histories` (n_users, n_items), weights above 0, and the items'
+    """The users' profiles (n_users, d), unit rows, of `histories` (n_users, n_items), no weight below 0, and the items'
     `vectors` (n_items, d). Zero for a history without known content.
 
-    ValueError for weights that are not finite and positive, or another number of items.
+    ValueError for weights that are negative or not finite, or another number of items.
     """
-    matrix = check_weights(histories)
+    matrix = _checked(histories)
     if matrix.shape[1] != vectors.shape[0]:
         raise ValueError(f"Histories over {matrix.shape[1]} items, but vectors of {vectors.shape[0]}.")
     return unit_rows(np.asarray(_shares(matrix) @ vectors), _SHORTEST).astype(np.float32)
@@ -61,12 +61,19 @@ class ContentScorer:
 
     def carried(self, history: NDArray[np.integer], weights: Floats, items: NDArray[np.integer]) -> Floats:
         """What each item of a history brings to the scores of `items`: (len(history), len(items)), summing to them."""
-        shares = _shares(check_weights(np.asarray(weights, dtype=np.float32)[None, :])).toarray()[0]
+        shares = _shares(_checked(sp.csr_matrix(np.asarray(weights)[None, :]))).toarray()[0]
         parts = shares[:, None] * self.vectors[history]
         length = np.linalg.norm(parts.sum(axis=0, dtype=np.float64))
         if length <= _SHORTEST:
             return np.zeros((len(history), len(items)), dtype=np.float32)
         return np.asarray((parts / length) @ self.vectors[items].T, dtype=np.float32)
+
+
+def _checked(histories: sp.csr_matrix) -> sp.csr_matrix:
+    check_histories(histories)
+    matrix = sp.csr_matrix(histories, dtype=np.float32, copy=True)
+    matrix.sum_duplicates()
+    return matrix
 
 
 def _shares(histories: sp.csr_matrix) -> sp.csr_matrix:

@@ -66,8 +66,11 @@ class Unweighted:
     def score(self, histories: sp.csr_matrix) -> Floats:
         """The scores (n_users, n_items) for the items of histories (n_users, n_items)."""
         check_histories(histories)
-        parts = (np.ones(histories.nnz, dtype=np.float32), histories.indices, histories.indptr)
-        return self.scorer.score(sp.csr_matrix(parts, shape=histories.shape))
+        items = sp.csr_matrix(histories, dtype=np.float32, copy=True)
+        items.sum_duplicates()
+        items.eliminate_zeros()
+        items.data[:] = 1
+        return self.scorer.score(items)
 
     def carried(self, history: NDArray[np.integer], weights: Floats, items: NDArray[np.integer]) -> Floats:
         """What each item of a history brings to the scores of `items`: (len(history), len(items))."""

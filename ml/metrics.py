@@ -165,8 +165,8 @@ def compare(first: Floats, second: Floats, confidence: float = 0.95) -> Comparis
 
 
 def first_unless_beaten(tried: Iterable[tuple[Choice, Floats]]) -> Choice:
-    """Of choices and what each reached with the same users (n_users,), the first; or a later one that beats it with 95%
-    confidence, unless another one beats that.
+    """Of choices and what each reached with the same users (n_users,), the first; or the next one that beats it with
+    95% confidence, until another one beats that as clearly.
 
     A hold-out does not mirror every test, so what is known to do well elsewhere gives way to a clear answer alone.
     """

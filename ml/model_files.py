@@ -34,7 +34,7 @@ from ml.item_graph import ItemGraphConfig
 from ml.linear import LinearScorer, Unweighted
 from ml.popularity import PopularityScorer
 from ml.ranker import Ranker
-from ml.recipe import Trained
+from ml.recipe import Trained, featurizer
 from ml.scorers import Scorer
 
 Model = Scorer | Ranker | Trained
@@ -231,7 +231,8 @@ def _make_trained(described: Mapping[str, Any], arrays: Arrays, models: Sequence
     choices = Choices(ItemGraphConfig(**chosen["graph"]), AlsConfig(**chosen["als"]), ease_config)
     plain = {name: described[name] for name in _PLAIN_OF_TRAINED}
     trained = Trained(models=Models(**cast(Any, parts), choices=choices), ranker=find("ranker", Ranker), **plain)
-    if trained.ranker and list(trained.ranker.features) != trained.featurizer(trained.depth).names:
+    names = featurizer(trained.models, trained.weights, trained.depth).names
+    if trained.ranker and list(trained.ranker.features) != names:
         raise ValueError("the ranker knows other features than this recipe makes")
     return trained
 

@@ -176,6 +176,8 @@ def _check(
     for name, array in (("relevant", relevant), ("given", given), ("weights", weights)):
         if array is not None and array.shape != features.shape[:2]:
             raise ValueError(f"{name} has the shape {array.shape}, not that of the candidates, {features.shape[:2]}.")
+    if any(len(name.split()) != 1 or name.split()[0] != name for name in names):
+        raise ValueError(f"The names of features are words without spaces, unlike some of {list(names)}.")
     if not np.isfinite(features).all():
         raise ValueError("Features must be finite.")
     if weights is not None and not (np.isfinite(weights).all() and (weights >= 0).all()):

@@ -50,8 +50,12 @@ def learn(
     def quality(one: Ranker) -> NDArray[np.float64]:
         return ndcg(reordered(judges.items, one.score(judges.features, judges.items >= 0))[:, :k], later)
 
-    mixed = (replace(learned, of_blend=share) for share in OF_BLEND)
-    best, reached = first_unless_beaten(((one, values), values) for one in mixed for values in [quality(one)])
+    def mixed(share: float) -> tuple[tuple[Ranker, NDArray[np.float64]], NDArray[np.float64]]:
+        one = replace(learned, of_blend=share)
+        values = quality(one)
+        return (one, values), values
+
+    best, reached = first_unless_beaten(map(mixed, OF_BLEND))
     won = compare(reached, ndcg(judges.items[:, :k], later))
     if not won.first_wins:
         return Learned(

@@ -73,8 +73,10 @@ class Trained:
 
     def __post_init__(self) -> None:
         _ = self.blend  # which refuses weights that make none
-        if self.depth < 1:
-            raise ValueError(f"depth must be at least 1, not {self.depth}.")
+        if not isinstance(self.depth, int) or self.depth < 1:
+            raise ValueError(f"depth must be a whole number of at least 1, not {self.depth}.")
+        if self.half_life is not None and not 0 < self.half_life < np.inf:
+            raise ValueError(f"half_life must be finite and above 0, not {self.half_life}.")
         if (self.half_life is None) != (self.models.successors is None):
             raise ValueError("A half-life and successors both come of times, and neither without them.")
 
@@ -86,10 +88,6 @@ class Trained:
     def blend(self) -> BlendScorer:
         return BlendScorer(self.models.parts, self.weights)
 
-    def featurizer(self, depth: int) -> Featurizer:
-        """What makes `depth` candidates of histories, and their features."""
-        return featurizer(self.models, self.weights, depth)
-
     def recommend(
         self, observed: sp.csr_matrix, times: sp.csr_matrix | None = None, k: int = K
     ) -> dict[str, NDArray[np.int64]]:
@@ -100,8 +98,10 @@ class Trained:
         """
         if k < 1:
             raise ValueError(f"k must be at least 1, not {k}.")
+        observed = sp.csr_matrix(observed, copy=True)
+        observed.eliminate_zeros()  # what counts for nothing is not there
         histories = weighted(observed, times, self.half_life)
-        making = self.featurizer(max(k, self.depth))
+        making = featurizer(self.models, self.weights, max(k, self.depth))
         names = [*making.parts, "blend", *(["ranker"] if self.ranker else [])]
         found = {name: np.full((histories.shape[0], k), -1, dtype=np.int64) for name in names}
         for users in blocks(*histories.shape):
@@ -144,12 +144,13 @@ def train(
     trial = choose(known, some, held_out[some], config.models, rng, clock, times)
     half_lives: tuple[float | None, ...] = (None,) if times is None else config.half_lives
     samples = min(config.samples, config.weighing // len(some))
+
+    def weighed(half_life: float | None) -> tuple[tuple[float | None, dict[str, float]], NDArray[np.float64]]:
+        found = weigh(trial.parts, weighted(known, times, half_life)[some], held_out[some], K, rng, samples)
+        return (half_life, found.weights), found.ndcg
+
     with clock.takes("blend"):
-        half_life, weights = first_unless_beaten(
-            ((one, found.weights), found.ndcg)
-            for one in half_lives
-            for found in [weigh(trial.parts, weighted(known, times, one)[some], held_out[some], K, rng, samples)]
-        )
+        half_life, weights = first_unless_beaten(map(weighed, half_lives))
     with clock.takes("ranker"):
         making = featurizer(trial, weights, config.depth)
         histories = weighted(known, times, half_life)
@@ -182,9 +183,11 @@ def featurizer(models: Models, weights: dict[str, float], depth: int) -> Featuri
 
 
 def _check_times(times: sp.csr_matrix, observed: sp.csr_matrix) -> sp.csr_matrix:
-    if not times.has_canonical_format or ((times != 0) != (observed != 0)).nnz:
+    once = times.copy()
+    once.sum_duplicates()
+    if times.shape != observed.shape or once.nnz != times.nnz or ((once != 0) != (observed != 0)).nnz:
         raise ValueError("The times are to be of the same entries as what was observed, and each once.")
-    return times
+    return once
 
 
 def _split(

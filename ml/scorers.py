@@ -39,7 +39,7 @@ class Scorer(Protocol):
 def check_histories(histories: sp.csr_matrix) -> None:
     """ValueError for weights that are negative or not finite. 0 is what is left of one that is very long ago."""
     weights = histories.data
-    if weights.size and not (weights.min() >= 0 and weights.max() < np.inf):
+    if weights.size and not (weights.min() >= 0 and weights.max() <= np.finfo(np.float32).max):
         raise ValueError("The weights of histories must be finite and not negative.")
 
 

@@ -38,7 +38,7 @@ _HEAD = re.compile(
     rf"objective=lambdarank\nfeature_names=(?P<names>[^\n\0]*)\nfeature_infos=(?P<infos>{_several(_INFO)})\n"
     rf"tree_sizes=(?P<sizes>{_several('[0-9]+')})\n\n"
 )
-_INTEGERS, _NUMBERS = _several("-?[0-9]+"), _several(_NUMBER)
+_INTEGERS, _NUMBERS = _several("-?[0-9]{1,10}"), _several(_NUMBER)
 _LINES = {
     "Tree": "[0-9]+",
     "num_leaves": "[0-9]+",
@@ -100,10 +100,14 @@ def _what_is_wrong(tree: str, n_features: int) -> str | None:
     if any(len(numbers[name]) != length for name, length in lengths.items()):
         return f"has not as many numbers as {leaves} leaves have"
     children = sorted([*numbers["left_child"].tolist(), *numbers["right_child"].tolist()])
+    nodes = np.arange(leaves - 1)
     if leaves > 1 and children != [*range(-leaves, 0), *range(1, leaves - 1)]:
         return "has nodes that are not each the child of one other"
+    if any(((numbers[side] >= 0) & (numbers[side] <= nodes)).any() for side in ("left_child", "right_child")):
+        return "has nodes before their parents"
     if not ((numbers["split_feature"] >= 0) & (numbers["split_feature"] < n_features)).all():
         return "asks for features that there are not"
-    if not (np.isfinite(numbers["threshold"]).all() and (np.abs(numbers["leaf_value"]) <= _LARGEST_LEAF).all()):
+    is_finite = np.isfinite(np.concatenate(list(numbers.values()))).all()
+    if not (is_finite and np.abs(numbers["leaf_value"]).max() <= _LARGEST_LEAF):
         return "has numbers that are not finite, or beyond all measure"
     return None

@@ -38,9 +38,11 @@ def weigh(
     With more than one of the `samples`, each has as many users drawn with replacement, and the weights that do best in
     each are averaged: few users leave several weights nearly as good, of which the average is steadier than the best
     (Breiman, "Bagging predictors", Machine Learning 24, 1996). Only what any part puts forward is looked at, so that
-    trying a weight costs little. ValueError where nothing was held out.
+    trying a weight costs little. ValueError where nothing was held out, and for no samples.
     """
-    counts = np.diff(held_out.indptr)
+    if samples < 1:
+        raise ValueError(f"samples must be at least 1, not {samples}.")
+    counts = np.asarray(held_out.count_nonzero(axis=1))
     judges = np.flatnonzero(counts)
     if not len(judges):
         raise ValueError("Nothing was held out to choose weights by.")
@@ -60,8 +62,10 @@ def weigh(
         return choose_weights(list(parts), lambda weights: float(np.average(judge(weights)[judges], weights=times)))
 
     n = len(judges)
-    drawn = [np.ones(n, dtype=int)] if samples == 1 else rng.multinomial(n, np.full(n, 1 / n), samples)
-    weights = average([best_for(times) for times in drawn])
+    if samples == 1:
+        weights = best_for(np.ones(n, dtype=int))
+    else:
+        weights = average([best_for(times) for times in rng.multinomial(n, np.full(n, 1 / n), samples)])
     return Weighed(weights, judge(weights))
 
 

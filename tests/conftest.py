@@ -73,9 +73,9 @@ TO_A_NEW_DATABASE = """
 class ByFile(LoadScopeScheduling):
     """Gives whole files to workers, so that what a file shares is made once.
 
-    Files that run the whole site go to one worker, those that kill its processes to another, those that drive a
-    browser alone to a third, and the benches to a fourth: more of a kind at a time would only slow one another down,
-    and those that kill and the benches mostly wait. They come first, as they take longest: without a database, the
+    Files that run the whole site, those that kill its processes, those that drive a browser alone, and the benches go
+    to one worker for each kind: more of a kind at a time would only slow one another down, and those that kill and the
+    benches mostly wait. They come first, as they take longest: without a database, the
     benches would be last, and one worker busy with them long after the others. (xdist's own groups have no effect with
     this version of pytest, which keeps the ids of tests elsewhere.)
     """

@@ -64,7 +64,7 @@ class TestAverage:
         assert found == pytest.approx({"a": 1.0, "b": 1 / 3, "c": 0.0})
 
     def test_leaves_out_what_counts_next_to_nothing(self):
-        assert average([{"a": 1.0, "b": 0.019}]) == {"a": 1.0, "b": 0.0}
+        assert average([{"a": 1.0, "b": 0.019}, {"a": 1.0, "b": 0.019}]) == {"a": 1.0, "b": 0.0}
 
 
 class TestScorer:
@@ -81,7 +81,9 @@ class TestScorer:
         )
         np.testing.assert_allclose(scorer.score(observed), 2 * scaled(graph.score(observed)), rtol=1e-5)
 
-    @pytest.mark.parametrize(("weights", "message"), [({"b": 1.0}, "that there are not"), ({"a": 0.0}, "above 0")])
+    @pytest.mark.parametrize(
+        ("weights", "message"), [({"b": 1.0}, "that there are not"), ({"a": 0.0}, "above 0"), ({"a": np.inf}, "finite")]
+    )
     def test_refuses_weights_that_make_no_blend(self, weights, message):
         with pytest.raises(ValueError, match=message):
             BlendScorer({"a": PopularityScorer(np.zeros(2, np.float32))}, weights)

@@ -51,6 +51,19 @@ def test_each_model_is_the_first_that_none_of_those_that_were_tried_beats(split)
     assert found.choices.als == CONFIG.small_als[1]
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"popularity_exponents": ()}, {"small_als": ()}, {"ease_regularisations": ()}, {"again": -1}]
+)
+def test_refuses_a_config_that_makes_no_sense(wrong):
+    with pytest.raises(ValueError, match="at least"):
+        replace(CONFIG, **wrong)
+
+
+def test_refuses_ease_without_its_config(split):
+    with pytest.raises(ValueError, match="together"):
+        replace(chosen(split, CONFIG), ease=None)
+
+
 def test_many_interactions_have_their_own_als(split):
     large = AlsConfig(3, unobserved=2.0)
     found = chosen(split, replace(CONFIG, many=10, als=large))

@@ -329,6 +329,9 @@ class TestRefuses:
             ("weights", {"popularity": 1.0}, "other features"),
             ("depth", 0, "depth must be"),
             ("half_life", 3.0, "both come of times"),
+            ("half_life", -3.0, "half_life must be"),
+            ("half_life", "x", "do not fit"),
+            ("depth", 1.5, "depth must be"),
             ("choices", {}, "do not fit"),
         ],
     )

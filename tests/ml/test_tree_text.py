@@ -124,6 +124,7 @@ def test_refuses_another_head(line, wrong):
         ("leaf_value=-0.2 0.5 0", "leaf_value=1e999 0.5 0", "finite"),
         ("leaf_value=-0.2 0.5 0", "leaf_value=0.5 -1e38 0", "beyond all measure"),
         ("threshold=0.74 -1e-05", "threshold=nan 0", "finite"),
+        ("split_gain=57.8589 3.55271e-15", "split_gain=1e999 0", "finite"),
         ("threshold=0.74 -1e-05", "threshold=0 1e400", "finite"),
         ("threshold=0.74 -1e-05", "threshold=0.٧٤ 0", "finite"),
         ("leaf_value=-0.2 0.5 0", "leaf_value=-0.2 0.5", "not as many numbers"),

@@ -27,13 +27,13 @@ def held_out_of(rng: np.random.Generator) -> Held:
     return parts, known, held_out
 
 
-@pytest.mark.parametrize("samples", [1, 5])
-def test_what_knows_nothing_gets_no_weight_and_the_rest_reaches_what_it_says(samples, rng, monkeypatch):
+@pytest.mark.parametrize(("samples", "most"), [(1, 0.1), (5, 0.2)])
+def test_what_knows_nothing_gets_little_and_the_rest_reaches_what_it_says(samples, most, rng, monkeypatch):
     monkeypatch.setattr("ml.ranking._BLOCK", 80 * 50)
     parts, known, held_out = held_out_of(rng)
     found = weigh(parts, known, held_out, 20, rng, samples)
     assert found.weights["graph"] == 1
-    assert found.weights["noise"] <= 0.2
+    assert found.weights["noise"] <= most
     best = top_scored(BlendScorer(parts, found.weights), known, 20)
     np.testing.assert_allclose(found.ndcg, ndcg(best, held_out), atol=1e-6)
 
@@ -48,6 +48,17 @@ def test_samples_make_weights_that_depend_less_on_who_happens_to_judge():
         return float(np.std([one.weights["popularity"] for one in found]))
 
     assert deviation(10) < 0.7 * deviation(1)
+
+
+@pytest.mark.parametrize("chosen", [{"graph": 1.0, "popularity": 1.5, "noise": 0.02}, {"graph": 1.0, "noise": 0.02}])
+def test_without_samples_the_weights_are_those_that_do_best(chosen, rng, monkeypatch):
+    monkeypatch.setattr("ml.weighing.choose_weights", lambda names, judge: chosen)
+    assert weigh(*held_out_of(rng), 20, rng).weights == chosen
+
+
+def test_there_must_be_a_sample(rng):
+    with pytest.raises(ValueError, match="samples must be"):
+        weigh(*held_out_of(rng), 20, rng, 0)
 
 
 def test_nobody_to_judge_is_said(rng):

@@ -1,8 +1,8 @@
 """Bench `quality`: how well the models of `ml/` recommend, on a split of real data that it is given.
 
 Everything is trained, and what is chosen is chosen by validation, on the training part alone. Of the test part only
-its size is looked at, as validation holds out as large a share, and which items it names, as they are in the catalogue
-to be ranked. The fixed knobs are the same for all data.
+its size is looked at, as validation holds out as large a share, and which users and items it names, as all are in the
+matrices. The fixed knobs are the same for all data.
 
 Measured as the LightGCN evaluator does: all items are ranked, those of the training are left out, recall@20 is hits
 over |test|, and NDCG's ideal list is as long as min(20, |test|). Sessions are asked for each next item of each test

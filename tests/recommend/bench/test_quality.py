@@ -42,6 +42,9 @@ def test_lightgcn(tmp_path, rng):
     assert {"item_graph", "ials", "ease", "popularity", "blend"} <= set(models)
     assert models["blend"]["ndcg@20"] > 2 * models["popularity"]["ndcg@20"]
     assert models["blend"]["±ndcg@20"] > 0
+    gains = result["details"]["ndcg_gain_at_least"]
+    assert set(gains) == {"blend", "ranker"} & set(models)
+    assert 0 < gains["blend"]["popularity"] < models["blend"]["ndcg@20"] - models["popularity"]["ndcg@20"]
     served = result["details"]["served"]
     assert result["value"] == models[served]["ndcg@20"]
     assert result["details"]["peak_mb"] > 10
