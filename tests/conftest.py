@@ -75,9 +75,9 @@ class ByFile(LoadScopeScheduling):
 
     Files that run the whole site, those that kill its processes, those that drive a browser alone, and the benches go
     to one worker for each kind: more of a kind at a time would only slow one another down, and those that kill and the
-    benches mostly wait. They come first, as they take longest: without a database, the
-    benches would be last, and one worker busy with them long after the others. (xdist's own groups have no effect with
-    this version of pytest, which keeps the ids of tests elsewhere.)
+    benches mostly wait. They come first, as they take longest: the benches use no database and would be last, and one
+    worker busy with them long after the others. (xdist's own groups have no effect with this version of pytest, which
+    keeps the ids of tests elsewhere.)
     """
 
     TOGETHER: ClassVar[dict[str, tuple[str, ...]]] = {
